@@ -1,0 +1,42 @@
+# Only Python 3.11 or later and make are needed: every target sets up what it runs with.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup demo test soak lint types bench check clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
+
+setup: $(VENV)/.done  ## make the virtual environment
+
+$(VENV)/.done: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+demo: setup  ## the main job end to end, on the embedded PostgreSQL
+	@$(BIN)/pgmqgen demo
+
+test: setup  ## all tests but the long ones
+	$(BIN)/python -m pytest
+
+soak: setup  ## the long fault and soak runs
+	$(BIN)/python -m pytest -m soak
+
+lint: setup  ## ruff, import contracts, generated output current
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pgmqgen generate --check
+
+types: setup  ## mypy --strict
+	$(BIN)/mypy
+
+bench: setup  ## throughput against a bare pgmq loop
+	$(BIN)/python -m tests.bench.drain
+
+check: lint types test  ## what CI runs
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

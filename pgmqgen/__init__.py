@@ -1,0 +1,98 @@
+"""pgmqgen: schema-first queues on PostgreSQL with pgmq.
+
+The names below are imported on first use, so that a producer does not pay for a worker.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pgmqgen.errors import (
+        ConfigError,
+        DatabaseError,
+        GenerateError,
+        InvalidMessage,
+        PayloadTypeError,
+        PgmqgenError,
+        RegistryError,
+        SchemaError,
+        Violation,
+    )
+    from pgmqgen.queue import Backoff, QueueSettings
+    from pgmqgen.runtime.client import AsyncQueue, Queue, QueueMetrics, ReceivedMessage
+    from pgmqgen.runtime.context import Context
+    from pgmqgen.runtime.hooks import Archive, DeadLetter, Delete, Hooks, Release
+    from pgmqgen.runtime.message import Message
+    from pgmqgen.runtime.outcome import Reject, Retry
+    from pgmqgen.runtime.producer import AsyncProducer, Producer
+    from pgmqgen.runtime.registry import QueueSpec, Registry
+    from pgmqgen.runtime.validation import Contract
+    from pgmqgen.runtime.worker import Worker
+
+_HOMES = {
+    "pgmqgen.errors": (
+        "ConfigError", "DatabaseError", "GenerateError", "InvalidMessage", "PayloadTypeError",
+        "PgmqgenError", "RegistryError", "SchemaError", "Violation",
+    ),
+    "pgmqgen.queue": ("Backoff", "QueueSettings"),
+    "pgmqgen.runtime.client": ("AsyncQueue", "Queue", "QueueMetrics", "ReceivedMessage"),
+    "pgmqgen.runtime.context": ("Context",),
+    "pgmqgen.runtime.hooks": ("Archive", "DeadLetter", "Delete", "Hooks", "Release"),
+    "pgmqgen.runtime.message": ("Message",),
+    "pgmqgen.runtime.outcome": ("Reject", "Retry"),
+    "pgmqgen.runtime.producer": ("AsyncProducer", "Producer"),
+    "pgmqgen.runtime.registry": ("QueueSpec", "Registry"),
+    "pgmqgen.runtime.validation": ("Contract",),
+    "pgmqgen.runtime.worker": ("Worker",),
+}  # fmt: skip
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0"
+__all__ = [
+    "Archive",
+    "AsyncProducer",
+    "AsyncQueue",
+    "Backoff",
+    "ConfigError",
+    "Context",
+    "Contract",
+    "DatabaseError",
+    "DeadLetter",
+    "Delete",
+    "GenerateError",
+    "Hooks",
+    "InvalidMessage",
+    "Message",
+    "PayloadTypeError",
+    "PgmqgenError",
+    "Producer",
+    "Queue",
+    "QueueMetrics",
+    "QueueSettings",
+    "QueueSpec",
+    "ReceivedMessage",
+    "RegistryError",
+    "Registry",
+    "Reject",
+    "Release",
+    "Retry",
+    "SchemaError",
+    "Violation",
+    "Worker",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module `pgmqgen` has no attribute `{name}`")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

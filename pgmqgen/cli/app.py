@@ -1,0 +1,91 @@
+"""The command line: one Typer application, one module a command group, and the exit codes.
+
+0 ok, 1 findings or stale output, 2 usage or configuration, 3 database, 4 internal error,
+130 interrupted. Results go to stdout, the rest to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import click
+import typer
+
+from pgmqgen import errors
+from pgmqgen.cli import demo, dev, generate, init, migrate, send, worker
+
+_EXIT_CODES: tuple[tuple[type[errors.PgmqgenError], int], ...] = (
+    (errors.ConfigError, 2),
+    (errors.RegistryError, 2),
+    (errors.DatabaseError, 3),
+    (errors.PgmqgenError, 1),
+)
+
+app = typer.Typer(
+    name="pgmqgen",
+    help="Schema-first queues on PostgreSQL with pgmq.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(init.init)
+app.command()(generate.generate)
+app.command()(migrate.migrate)
+app.command()(worker.worker)
+app.command()(send.send)
+app.command()(demo.demo)
+app.add_typer(dev.app, name="dev")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from pgmqgen import __version__
+
+        typer.echo(f"pgmqgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Schema-first queues on PostgreSQL with pgmq."""
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run())
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line with `arguments` (default: the process's own); return the exit code."""
+    try:
+        result = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except errors.PgmqgenError as error:
+        _print_error(error)
+        return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
+    except Exception:
+        traceback.print_exc()
+        typer.echo("error: this is a bug in pgmqgen; please report it with the lines above", err=True)
+        return 4
+
+
+def _print_error(error: errors.PgmqgenError) -> None:
+    if isinstance(error, errors.SchemaError):
+        from pgmqgen.diagnostics import print_diagnostics
+
+        print_diagnostics(error.diagnostics)
+    typer.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        typer.echo(f"help: {error.hint}", err=True)

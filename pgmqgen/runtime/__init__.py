@@ -1,0 +1,1 @@
+"""What a deployed service imports: producers, clients and the worker."""

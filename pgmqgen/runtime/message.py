@@ -1,0 +1,105 @@
+"""A message as a handler sees it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import orjson
+
+T = TypeVar("T")
+
+RESERVED_HEADER = "x-pgmqgen"
+"""The one header key that pgmqgen keeps for itself; its value is an object."""
+FOREIGN_HEADERS = "x-pgmqgen-headers"
+"""Where headers that are not an object are kept once the reserved header joins them."""
+
+
+class Controls(Protocol):
+    """What a message can ask of whoever holds its lease."""
+
+    def delete(self) -> bool: ...
+
+    def archive(self) -> bool: ...
+
+    def set_timeout(self, seconds: float) -> bool: ...
+
+
+class Message(Generic[T]):
+    """One delivery of one message.
+
+    id: pgmq's `msg_id`
+    queue: name of the queue
+    payload: the typed payload
+    attempt: number of this attempt, 1 for the first; a lease that was given back spends none
+    read_count: pgmq's `read_ct`: how often the message was leased, this time included
+    raw: the payload's JSON text
+    """
+
+    __slots__ = (
+        "_controls", "_enqueued_at", "_headers", "_visible_at",
+        "attempt", "id", "payload", "queue", "raw", "read_count",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        id: int,  # noqa: A002 - the public name of the field
+        queue: str,
+        payload: T,
+        attempt: int,
+        read_count: int,
+        enqueued_at: bytes,
+        visible_at: bytes,
+        headers: bytes | None,
+        raw: bytes,
+        controls: Controls,
+    ) -> None:
+        self.id = id
+        self.queue = queue
+        self.payload = payload
+        self.attempt = attempt
+        self.read_count = read_count
+        self.raw = raw
+        self._enqueued_at = enqueued_at
+        self._visible_at = visible_at
+        self._headers = headers
+        self._controls = controls
+
+    @property
+    def enqueued_at(self) -> datetime:
+        """When the message was sent (aware, UTC)."""
+        return datetime.fromisoformat(self._enqueued_at.decode())
+
+    @property
+    def visible_at(self) -> datetime:
+        """When the lease taken for this delivery runs out, unless extended (aware, UTC)."""
+        return datetime.fromisoformat(self._visible_at.decode())
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """The message's headers; `{}` if there are none or they are not an object."""
+        value = orjson.loads(self._headers) if self._headers else {}
+        return value if isinstance(value, dict) else {FOREIGN_HEADERS: value}
+
+    def delete(self) -> bool:
+        """Delete the message now, before the handler returns.
+
+        Returns False if its lease was lost, so that another worker holds it.
+        An exception after this is logged, not retried.
+        """
+        return self._controls.delete()
+
+    def archive(self) -> bool:
+        """Archive the message now, before the handler returns; otherwise like `delete`."""
+        return self._controls.archive()
+
+    def set_timeout(self, seconds: float) -> bool:
+        """Move both the lease and the handler's time limit to `seconds` from now.
+
+        Returns False if the lease was lost.
+        """
+        return self._controls.set_timeout(seconds)
+
+    def __repr__(self) -> str:
+        return f"Message(id={self.id}, queue={self.queue!r}, attempt={self.attempt})"

@@ -1,0 +1,179 @@
+"""The contract of one queue: JSON Schema gives the verdict, the pydantic model the typed view.
+
+The verdict is jsonschema-rs's, with formats asserted. The model never decides whether a
+message is valid: it only gives a valid message its type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import jsonschema_rs
+import orjson
+
+from pgmqgen.errors import InvalidMessage, PayloadTypeError, Violation
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+_DIGITS = bytes.maketrans(b"0123456789.", b"0" * 11)
+_LONG_NUMBER = b"0" * 17
+"""A number this long may not fit a double or 64 bits, where orjson would round it."""
+
+
+def parse_json(raw: bytes | str) -> Any:
+    """Parse JSON text; integers of any length stay exact.
+
+    Raises InvalidMessage (keyword `json`) if `raw` is not JSON.
+    """
+    data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
+    try:
+        if _LONG_NUMBER in data.translate(_DIGITS):
+            return json.loads(data, parse_constant=_refuse_constant)
+        return orjson.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessage([Violation("", "json", f"not JSON: {error}")]) from error
+
+
+def dump_json(value: Any) -> bytes:
+    """Write a JSON value as compact UTF-8 text.
+
+    Raises InvalidMessage (keyword `json`) for what JSON or PostgreSQL's jsonb cannot hold:
+    other Python objects, NaN, lone surrogates and the NUL character.
+    """
+    try:
+        data = orjson.dumps(value)
+    except TypeError:
+        data = _dump_exact(value)
+    if b"\\u0000" in data and (pointer := next(_pointers_to_nul(value), None)) is not None:
+        message = "contains the NUL character, which PostgreSQL's jsonb cannot store"
+        raise InvalidMessage([Violation(pointer, "json", message)])
+    return data
+
+
+class Contract(Generic[T]):
+    """What a message of one queue may be, and its Python type.
+
+    queue: the queue's name, for error messages
+    schema: the bundled JSON Schema; `{}` or `true` admits everything
+    payload: the type that `decode` returns; `Any` leaves the JSON value as it is
+    fingerprint: short hash of the schema, carried by each message that a producer sends
+    """
+
+    def __init__(
+        self, *, queue: str, schema: dict[str, Any] | bool, payload: Any, fingerprint: str
+    ) -> None:
+        self.queue = queue
+        self.schema = schema
+        self.payload = payload
+        self.fingerprint = fingerprint
+
+    def validate(self, value: Any) -> None:
+        """Return None if the JSON value `value` is valid.
+
+        Raises InvalidMessage with every violation otherwise.
+        """
+        try:
+            if self._validator.is_valid(value):
+                return
+            errors = [_violation(error) for error in self._validator.iter_errors(value)]
+        except (ValueError, RecursionError) as error:
+            errors = [Violation("", "json", f"not a JSON value: {error}")]
+        raise InvalidMessage(errors, queue=self.queue)
+
+    def decode(self, raw: bytes | str) -> T:
+        """Parse and validate JSON text, and return the typed payload.
+
+        Raises InvalidMessage if it is not JSON or breaks the schema, PayloadTypeError if the
+        model refuses what the schema accepts.
+        """
+        value = parse_json(raw)
+        self.validate(value)
+        return self.typed(value)
+
+    def encode(self, payload: T) -> bytes:
+        """Return a typed payload as JSON text, validated; only what was set is written.
+
+        Raises InvalidMessage if the payload breaks the schema or JSON cannot hold it.
+        """
+        value = self.json_value(payload)
+        self.validate(value)
+        return dump_json(value)
+
+    def typed(self, value: Any) -> T:
+        """Give a valid JSON value its type. Raises PayloadTypeError if the model refuses it."""
+        if self._adapter is None:
+            return cast(T, value)
+        try:
+            return self._adapter.validate_python(value)
+        except (ValueError, RecursionError) as error:
+            raise PayloadTypeError(
+                f"queue `{self.queue}`: the schema accepts this payload but its model does not: {error}",
+                hint="report the schema: the generated model must accept all that its schema does",
+            ) from error
+
+    def json_value(self, payload: T) -> Any:
+        """Return a typed payload as a JSON value, without validating it."""
+        if self._adapter is None:
+            return payload
+        try:
+            return self._adapter.dump_python(
+                payload, mode="json", by_alias=True, exclude_unset=True, warnings="none"
+            )
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InvalidMessage(
+                [Violation("", "json", f"not a JSON value: {error}")], queue=self.queue
+            ) from error
+
+    @cached_property
+    def _validator(self) -> jsonschema_rs.Validator:
+        return jsonschema_rs.validator_for(
+            self.schema,
+            validate_formats=True,
+            email_options=jsonschema_rs.EmailOptions(allow_display_text=False),
+            offline=True,
+        )
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[T] | None:
+        if self.payload is Any:
+            return None
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(self.payload)
+
+
+def _violation(error: jsonschema_rs.ValidationError) -> Violation:
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error.instance_path)
+    return Violation("".join(f"/{step}" for step in steps), error.kind.name, error.message)
+
+
+def _dump_exact(value: Any) -> bytes:
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidMessage([Violation("", "json", f"not a JSON value: {error}")]) from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"`{name}` is not JSON")
+
+
+def _pointers_to_nul(value: Any, pointer: str = "") -> Iterator[str]:
+    match value:
+        case str() if "\0" in value:
+            yield pointer
+        case dict():
+            for key, item in value.items():
+                if "\0" in key:
+                    yield pointer
+                yield from _pointers_to_nul(item, f"{pointer}/{key}")
+        case list() | tuple():
+            for index, item in enumerate(value):
+                yield from _pointers_to_nul(item, f"{pointer}/{index}")
