@@ -1,0 +1,156 @@
+"""The one importer of psycopg in the runtime: connections, and the driver's errors made ours.
+
+No statement of a queue lives here (see `sql`), and nothing here knows what a message is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import conninfo as libpq
+from psycopg.adapt import Loader
+
+from pgmqgen.errors import ConfigError, DatabaseError
+
+if TYPE_CHECKING:
+    from psycopg.abc import AdaptContext, Buffer
+    from psycopg.rows import TupleRow
+
+_DEFAULTS = {"keepalives": "1", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}  # fmt: skip
+_CONNECT_TIMEOUT_S = "10"
+
+_MISSING_QUEUE = {"42P01", "3F000", "42883"}
+_UNSTORABLE = {
+    "54000": "PostgreSQL's jsonb cannot hold this payload: it is over one of its size limits",
+    "22P05": "PostgreSQL's jsonb cannot hold this payload: a character that it cannot store",
+    "22P02": "PostgreSQL does not accept this payload as JSON",
+    "22032": "PostgreSQL does not accept this payload as JSON",
+    "22003": "PostgreSQL's jsonb cannot hold this payload: a number out of range",
+    "54001": "PostgreSQL's jsonb cannot hold this payload: it is nested too deeply",
+}
+_UNSTORABLE_HINT = (
+    "jsonb holds no NUL character, and strings and arrays of at most 256 MB: "
+    "keep large values elsewhere and send a reference"
+)
+_POOLER = {"26000", "42P05", "08P01"}
+
+
+def connect(
+    conninfo: str, *, application_name: str = "pgmqgen", autocommit: bool = True
+) -> psycopg.Connection[TupleRow]:
+    """Open a connection. Raises ConfigError for a malformed `conninfo`, else DatabaseError."""
+    parameters = _parameters(conninfo, application_name)
+    try:
+        return psycopg.connect(**parameters, autocommit=autocommit)
+    except psycopg.Error as error:
+        raise _unreachable(error, parameters) from error
+
+
+async def connect_async(
+    conninfo: str, *, application_name: str = "pgmqgen", autocommit: bool = True
+) -> psycopg.AsyncConnection[TupleRow]:
+    """Open an asynchronous connection; otherwise like `connect`."""
+    parameters = _parameters(conninfo, application_name)
+    try:
+        return await psycopg.AsyncConnection.connect(**parameters, autocommit=autocommit)
+    except psycopg.Error as error:
+        raise _unreachable(error, parameters) from error
+
+
+@contextmanager
+def translating_errors(queue: str | None = None) -> Iterator[None]:
+    """Turn the driver's errors in the block into DatabaseError.
+
+    queue: the queue that the block's statements are about, for the message
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(error, queue) from error
+
+
+def translate(error: psycopg.Error, queue: str | None = None) -> DatabaseError:
+    """The DatabaseError that says in one line what `error` says."""
+    state = error.sqlstate
+    about = f"queue `{queue}`: " if queue else ""
+    if state in _MISSING_QUEUE and queue:
+        return DatabaseError(
+            f"queue `{queue}` does not exist", hint="run `pgmqgen migrate`", sqlstate=state
+        )
+    if state in _UNSTORABLE:
+        message = f"{about}{_UNSTORABLE[state]}: {_one_line(error)}"
+        return DatabaseError(message, hint=_UNSTORABLE_HINT, sqlstate=state)
+    return DatabaseError(f"{about}{_one_line(error)}", hint=_hint(error), sqlstate=state)
+
+
+def raw_jsonb(connection: AdaptContext) -> None:
+    """Make `connection` return jsonb, json and timestamptz as the bytes that the server sent."""
+    for name in ("jsonb", "json", "timestamptz"):
+        connection.adapters.register_loader(name, _RawLoader)
+
+
+def describe(conninfo: str) -> str:
+    """Say which database `conninfo` means, without its password."""
+    return _describe(_parse(conninfo))
+
+
+class _RawLoader(Loader):
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+def _parse(conninfo: str) -> dict[str, Any]:
+    try:
+        return dict(libpq.conninfo_to_dict(conninfo))
+    except psycopg.ProgrammingError:
+        # The driver's message repeats the text, and with it the password.
+        raise ConfigError(
+            "the database URL cannot be parsed",
+            hint="expected postgresql://user:password@host:port/database",
+        ) from None
+
+
+def _parameters(conninfo: str, application_name: str) -> dict[str, Any]:
+    parameters = _DEFAULTS | _parse(conninfo)
+    if "PGCONNECT_TIMEOUT" not in os.environ:
+        parameters.setdefault("connect_timeout", _CONNECT_TIMEOUT_S)
+    # PGAPPNAME and the conninfo go before the fallback.
+    parameters.setdefault("fallback_application_name", application_name)
+    return parameters
+
+
+def _unreachable(error: psycopg.Error, parameters: dict[str, Any]) -> DatabaseError:
+    return DatabaseError(
+        f"cannot connect to {_describe(parameters)}: {_one_line(error)}",
+        hint="check that the server runs and that host, port, user and database are right",
+        sqlstate=error.sqlstate,
+    )
+
+
+def _describe(parameters: dict[str, Any]) -> str:
+    host = parameters.get("host") or parameters.get("hostaddr") or os.environ.get("PGHOST")
+    port = parameters.get("port") or os.environ.get("PGPORT")
+    name = parameters.get("dbname") or os.environ.get("PGDATABASE") or parameters.get("user")
+    where = f"{host}:{port}" if host and port else host or "the default host"
+    return f"database `{name}` at `{where}`" if name else f"the database at `{where}`"
+
+
+def _one_line(error: psycopg.Error) -> str:
+    text = error.diag.message_primary or str(error) or type(error).__name__
+    return " ".join(text.split())
+
+
+def _hint(error: psycopg.Error) -> str | None:
+    if error.sqlstate in _POOLER and "prepared statement" in str(error):
+        return (
+            "behind a pooler in transaction mode, give a connection or pool "
+            "with prepare_threshold=None"
+        )
+    if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+        return "the connection was lost: whether the statement took effect is unknown"
+    detail = error.diag.message_hint or error.diag.message_detail
+    return " ".join(detail.split()) if detail else None
