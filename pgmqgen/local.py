@@ -103,8 +103,8 @@ def up(root: Path) -> str:
 
 def down(root: Path) -> bool:
     """Stop the project's server; return False if it was not running."""
-    directory = directory_of(root)
-    if not directory.exists():
+    directory = _existing(root)
+    if directory is None:
         return False
     with _locked(directory):
         _kept(directory).unlink(missing_ok=True)
@@ -113,6 +113,7 @@ def down(root: Path) -> bool:
 
 def status(root: Path) -> Status:
     """Look whether the project's server runs."""
+    _package()
     directory = directory_of(root)
     pid = _find_postmaster(directory / "data")
     kept = pid is not None and _kept(directory).exists()
@@ -121,8 +122,8 @@ def status(root: Path) -> Status:
 
 def reset(root: Path) -> None:
     """Delete all data of the project's server; start it again, empty, if `up` keeps it."""
-    directory = directory_of(root)
-    if not directory.exists():
+    directory = _existing(root)
+    if directory is None:
         return
     with _locked(directory):
         kept = _kept(directory).exists()
@@ -136,6 +137,12 @@ def reset(root: Path) -> None:
 def psql_path() -> Path:
     """The embedded `psql`."""
     return _package() / "pginstall" / "bin" / "psql"
+
+
+def _existing(root: Path) -> Path | None:
+    _package()
+    directory = directory_of(root)
+    return directory if directory.exists() else None
 
 
 def _prepare(directory: Path) -> None:

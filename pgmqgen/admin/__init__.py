@@ -1,1 +1,1 @@
-
+"""What operators do to queues: a registry in, SQL out."""

@@ -1,0 +1,131 @@
+"""Makes a database ready for the queues of a registry: pgmq, queues, notify triggers.
+
+Every step is idempotent SQL, so that the same text is run, planned and printed. Nothing is ever
+dropped, and one advisory lock lets one migration at a time through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pgmqgen.admin import ddl
+from pgmqgen.admin.state import State, inspect
+from pgmqgen.errors import DatabaseError
+from pgmqgen.queue import Kind
+from pgmqgen.runtime.postgres import connect, translating_errors
+from pgmqgen.runtime.sql import table
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from pgmqgen.runtime.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change that a migration makes; without `sql` it is a warning and changes nothing."""
+
+    title: str
+    sql: str | None = None
+
+
+def plan(connection: Connection, registry: Registry) -> list[Step]:
+    """What `apply` would do to the database of `connection` now.
+
+    Raises DatabaseError if the database cannot hold what the registry asks for.
+    """
+    with translating_errors():
+        state = inspect(connection)
+    queues = _queues(registry)
+    _check(state, queues)
+    return [
+        *_plan_pgmq(state),
+        *_plan_queues(state, queues),
+        *_plan_notify(state, registry),
+    ]
+
+
+def apply(conninfo: str, registry: Registry) -> list[Step]:
+    """Migrate in one transaction; return what was done. Raises DatabaseError."""
+    with connect(conninfo) as connection, translating_errors(), connection.transaction():
+        connection.execute(ddl.LOCK)
+        steps = plan(connection, registry)
+        for step in steps:
+            if step.sql:
+                connection.execute(step.sql.encode())
+    return steps
+
+
+def script(registry: Registry) -> str:
+    """All that the registry asks for, as SQL that psql can run any number of times."""
+    notifying = [spec.name for spec in registry.values() if spec.settings.notify]
+    statements = [
+        ddl.LOCK,
+        ddl.install_pgmq(),
+        *(ddl.create_queue(name, kind) for name, kind in _queues(registry).items()),
+        *([ddl.NOTIFY_FUNCTION] if notifying else []),
+        *map(ddl.create_trigger, notifying),
+    ]
+    header = (
+        "-- Written by `pgmqgen migrate --sql`. It may be run again; it drops nothing.\n"
+        "-- Run it in one transaction, as `psql --single-transaction` does.\n"
+    )
+    return header + "\n".join(statements)
+
+
+def _queues(registry: Registry) -> dict[str, Kind]:
+    """Each queue to create and its kind; a declared queue goes before a dead-letter queue."""
+    declared: dict[str, Kind] = {spec.name: spec.settings.kind for spec in registry.values()}
+    return declared | {
+        spec.settings.dlq: "standard"
+        for spec in registry.values()
+        if spec.settings.dlq not in declared
+    }
+
+
+def _check(state: State, queues: dict[str, Kind]) -> None:
+    missing = state.missing([ddl.CREATE_FUNCTIONS[kind] for kind in queues.values()])
+    if missing:
+        raise DatabaseError(
+            f"schema `pgmq` exists, but lacks {', '.join(f'`{name}`' for name in missing)}",
+            hint="complete the installation of pgmq there, or use another database",
+        )
+    for name, kind in queues.items():
+        if kind == "partitioned" and name.lower() not in state.queues and not state.partman:
+            raise DatabaseError(
+                f"queue `{name}` is partitioned, and the database has no pg_partman",
+                hint="run CREATE EXTENSION pg_partman there, or set the queue's kind to standard",
+            )
+
+
+def _plan_pgmq(state: State) -> Iterator[Step]:
+    if state.has_pgmq:
+        return
+    if state.offered is not None:
+        yield Step(f"install pgmq {state.offered} as an extension", ddl.install_pgmq())
+    else:
+        yield Step(f"install pgmq {ddl.pgmq_version()} from SQL", ddl.install_pgmq())
+
+
+def _plan_queues(state: State, queues: dict[str, Kind]) -> Iterator[Step]:
+    for name, kind in queues.items():
+        found = state.queues.get(name.lower())
+        if found is None:
+            yield Step(f"create {kind} queue `{name}`", ddl.create_queue(name, kind))
+        elif found != kind:
+            yield Step(f"queue `{name}` is {found}, not {kind} as declared; it was left as it is")
+
+
+def _plan_notify(state: State, registry: Registry) -> Iterator[Step]:
+    wanted = [spec.name for spec in registry.values() if spec.settings.notify]
+    if wanted and not state.has_notify_function:
+        yield Step("create function `pgmqgen.notify_queue`", ddl.NOTIFY_FUNCTION)
+    for name in registry:
+        notifies = name.lower() in state.notifying
+        if name in wanted and not notifies:
+            yield Step(f"create notify trigger of queue `{name}`", ddl.create_trigger(name))
+        elif notifies and name not in wanted:
+            drop = f"DROP TRIGGER {ddl.TRIGGER} ON {table('q', name)}"
+            yield Step(f"queue `{name}` has a notify trigger that it no longer asks for: {drop}")
