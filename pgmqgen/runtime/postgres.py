@@ -6,13 +6,17 @@ No statement of a queue lives here (see `sql`), and nothing here knows what a me
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import select
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import psycopg
 from psycopg import conninfo as libpq
 from psycopg.adapt import Loader
+from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.rows import tuple_row
 
 from pgmqgen.errors import ConfigError, DatabaseError
 
@@ -37,6 +41,17 @@ _UNSTORABLE_HINT = (
     "keep large values elsewhere and send a reference"
 )
 _POOLER = {"26000", "42P05", "08P01"}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One statement and its parameters."""
+
+    statement: bytes
+    parameters: Sequence[Any] = ()
+
+
+_PROBE = Call(b"SELECT 1")
 
 
 def connect(
@@ -87,15 +102,70 @@ def translate(error: psycopg.Error, queue: str | None = None) -> DatabaseError:
     return DatabaseError(f"{about}{_one_line(error)}", hint=_hint(error), sqlstate=state)
 
 
+def is_connection(value: object) -> TypeGuard[psycopg.Connection[TupleRow]]:
+    """Whether `value` is a (synchronous) psycopg connection."""
+    return isinstance(value, psycopg.Connection)
+
+
+def is_async_connection(value: object) -> TypeGuard[psycopg.AsyncConnection[TupleRow]]:
+    """Whether `value` is an asynchronous psycopg connection."""
+    return isinstance(value, psycopg.AsyncConnection)
+
+
+def fetch(connection: psycopg.Connection[Any], call: Call) -> list[TupleRow]:
+    """Run one statement and return its rows as tuples, whatever the connection's settings."""
+    cursor = psycopg.Cursor(connection, row_factory=tuple_row)
+    cursor.execute(call.statement, call.parameters, binary=True)
+    return cursor.fetchall()
+
+
+async def fetch_async(connection: psycopg.AsyncConnection[Any], call: Call) -> list[TupleRow]:
+    """Like `fetch`, asynchronously."""
+    cursor = psycopg.AsyncCursor(connection, row_factory=tuple_row)
+    await cursor.execute(call.statement, call.parameters, binary=True)
+    return await cursor.fetchall()
+
+
+def is_idle(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether a connection in autocommit mode is open, outside a statement, and silent.
+
+    One that the server has closed is not silent: its socket is readable. Costs no round trip.
+    """
+    if not _is_unoccupied(connection):
+        return False
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return not poll.poll(0)
+
+
+def answers(connection: psycopg.Connection[Any]) -> bool:
+    """Whether a connection in autocommit mode still serves statements: one round trip.
+
+    A notice may have made its socket readable, so that it is not `is_idle`.
+    """
+    try:
+        return _is_unoccupied(connection) and bool(fetch(connection, _PROBE))
+    except psycopg.Error:
+        return False
+
+
+async def answers_async(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Like `answers`, asynchronously."""
+    try:
+        return _is_unoccupied(connection) and bool(await fetch_async(connection, _PROBE))
+    except psycopg.Error:
+        return False
+
+
 def raw_jsonb(connection: AdaptContext) -> None:
     """Make `connection` return jsonb, json and timestamptz as the bytes that the server sent."""
     for name in ("jsonb", "json", "timestamptz"):
         connection.adapters.register_loader(name, _RawLoader)
 
 
-def describe(conninfo: str) -> str:
-    """Say which database `conninfo` means, without its password."""
-    return _describe(_parse(conninfo))
+def _is_unoccupied(connection: psycopg.BaseConnection[Any]) -> bool:
+    pgconn = connection.pgconn
+    return pgconn.status == ConnStatus.OK and pgconn.transaction_status == TransactionStatus.IDLE
 
 
 class _RawLoader(Loader):
@@ -150,7 +220,7 @@ def _hint(error: psycopg.Error) -> str | None:
             "behind a pooler in transaction mode, give a connection or pool "
             "with prepare_threshold=None"
         )
-    if error.sqlstate is None and isinstance(error, psycopg.OperationalError):
+    if type(error) is psycopg.OperationalError and "is closed" not in str(error):
         return "the connection was lost: whether the statement took effect is unknown"
     detail = error.diag.message_hint or error.diag.message_detail
     return " ".join(detail.split()) if detail else None
