@@ -10,7 +10,6 @@ import sys
 import traceback
 from typing import Annotated
 
-import click
 import typer
 
 from pgmqgen import errors
@@ -22,6 +21,9 @@ _EXIT_CODES: tuple[tuple[type[errors.PgmqgenError], int], ...] = (
     (errors.DatabaseError, 3),
     (errors.PgmqgenError, 1),
 )
+
+# Typer carries a click of its own from some version on, so this is not always click's.
+_UsageError: type[typer.BadParameter] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     name="pgmqgen",
@@ -67,17 +69,19 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         result = app(arguments, standalone_mode=False)
         return result if isinstance(result, int) else 0
-    except click.ClickException as error:
+    except _UsageError as error:
         error.show()
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except errors.PgmqgenError as error:
         _print_error(error)
         return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
     except Exception:
         traceback.print_exc()
-        typer.echo("error: this is a bug in pgmqgen; please report it with the lines above", err=True)
+        typer.echo(
+            "error: this is a bug in pgmqgen; please report it with the lines above", err=True
+        )
         return 4
 
 
