@@ -1,0 +1,50 @@
+"""Python names of what a schema declares, and which names are taken."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+
+RESERVED_MODULES = frozenset({"handlers", "manifest", "registry", "shared"})
+"""Names in the generated package that are not queues."""
+
+RESERVED_TYPES = frozenset({
+    "Annotated", "Any", "AsyncProducer", "AwareDatetime", "BaseModel", "ConfigDict", "Contract",
+    "Field", "Literal", "None", "Producer", "SCHEMA", "TypeAlias", "TypeAliasType", "UUID",
+    "contract", "validate",
+})  # fmt: skip
+"""Names that generated modules use themselves."""
+
+BUILTIN_TYPES = frozenset({"bool", "date", "dict", "float", "int", "list", "str", "type"})
+
+
+def module_name(queue: str) -> str:
+    """Name of the package of a queue: the queue's name as an identifier."""
+    name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", queue))
+    return name if name.isidentifier() else f"queue_{name}"
+
+
+def class_prefix(queue: str) -> str:
+    """PascalCase of a queue's name, as in `SendEmailProducer`."""
+    return pascal_case(queue) or "Queue"
+
+
+def pascal_case(text: str) -> str:
+    """Text as a class name, `""` if it holds no letter or digit."""
+    words = re.split(r"[\W_]+", unicodedata.normalize("NFKC", text))
+    name = "".join(word[0].upper() + word[1:] for word in words if word)
+    return name if name.isidentifier() or not name else f"Queue{name}"
+
+
+def payload_name(title: str | None, queue: str) -> str:
+    """Name of the payload's type: the title as an identifier, else the class prefix."""
+    prefix = class_prefix(queue)
+    name = _as_identifier(title or "") or prefix
+    taken = RESERVED_TYPES | BUILTIN_TYPES | {f"{prefix}Producer", f"Async{prefix}Producer"}
+    return f"{name}Payload" if name in taken or keyword.iskeyword(name) else name
+
+
+def _as_identifier(title: str) -> str:
+    name = unicodedata.normalize("NFKC", title)
+    return name if name.isidentifier() and not name.startswith("_") else pascal_case(title)

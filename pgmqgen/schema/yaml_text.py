@@ -1,0 +1,114 @@
+"""YAML read as JSON: PyYAML's nodes give the places, the scalars follow YAML 1.2's core schema.
+
+So `no` and `2020-01-01` are strings, and keys are always strings.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from pgmqgen.errors import ConfigError
+from pgmqgen.schema.text import MAX_DEPTH, Place, Pointer, Problem, duplicate_key
+
+try:
+    import yaml
+except ImportError as error:
+    raise ConfigError(
+        "YAML schemas need PyYAML, which is not installed", hint="install pgmqgen[codegen]"
+    ) from error
+
+_TAG = "tag:yaml.org,2002:"
+_INTEGER = re.compile(r"[-+]?[0-9]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes and leaves every plain scalar to this module."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's own attribute
+
+
+def parse_yaml(
+    text: str, keys: dict[Pointer, Place], values: dict[Pointer, Place]
+) -> tuple[Any, list[Problem]]:
+    """Return the value and its doubtful places. Raises Problem at a syntax error."""
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        place = _place(error.problem_mark) if error.problem_mark else Place(1, 1)
+        raise Problem("PGQ001", place, error.problem or "not YAML") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise Problem("PGQ001", Place(1, 1), f"not YAML: {error}") from error
+    if node is None:
+        raise Problem("PGQ001", Place(1, 1), "expected a value, got the end")
+    reader = _Reader(keys, values)
+    return reader.read(node, ()), reader.problems
+
+
+class _Reader:
+    def __init__(self, keys: dict[Pointer, Place], values: dict[Pointer, Place]) -> None:
+        self._keys, self._values = keys, values
+        self.problems: list[Problem] = []
+
+    def read(self, node: yaml.Node, pointer: Pointer) -> Any:
+        self._values[pointer] = _place(node.start_mark)
+        if len(pointer) > MAX_DEPTH:
+            message = f"nested deeper than {MAX_DEPTH} levels, or an alias inside its own anchor"
+            raise Problem("PGQ001", _place(node.start_mark), message)
+        match node:
+            case yaml.MappingNode():
+                return self._mapping(node, pointer)
+            case yaml.SequenceNode():
+                return [self.read(item, (*pointer, i)) for i, item in enumerate(node.value)]
+            case yaml.ScalarNode():
+                return _scalar(node)
+            case _:
+                raise Problem("PGQ001", _place(node.start_mark), "expected a value")
+
+    def _mapping(self, node: yaml.MappingNode, pointer: Pointer) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            place = _place(key_node.start_mark)
+            if not isinstance(key_node, yaml.ScalarNode) or key_node.value == "<<":
+                message = "expected a plain key: merge keys and composite keys are not JSON"
+                raise Problem("PGQ001", place, message)
+            key = key_node.value
+            if key in result:
+                self.problems.append(duplicate_key(key, place, self._keys[(*pointer, key)]))
+            self._keys[(*pointer, key)] = place
+            result[key] = self.read(value_node, (*pointer, key))
+        return result
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    plain = node.style is None and node.tag == f"{_TAG}str"
+    if not plain and node.tag not in (f"{_TAG}str", "!"):
+        raise Problem("PGQ001", _place(node.start_mark), f"the tag `{node.tag}` is not JSON")
+    if not plain:
+        return node.value
+    if node.value in _WORDS:
+        return _WORDS[node.value]
+    if _INTEGER.match(node.value):
+        return int(node.value)
+    if _FLOAT.match(node.value):
+        return _finite(node)
+    return node.value
+
+
+def _finite(node: yaml.ScalarNode) -> float:
+    value = float(node.value)
+    if not math.isfinite(value):
+        message = f"the number `{node.value}` does not fit a double"
+        raise Problem("PGQ001", _place(node.start_mark), message)
+    return value
+
+
+def _place(mark: yaml.Mark) -> Place:
+    return Place(mark.line + 1, mark.column + 1)
