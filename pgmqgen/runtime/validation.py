@@ -7,6 +7,7 @@ message is valid: it only gives a valid message its type.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_JSON_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _DIGITS = bytes.maketrans(b"0123456789.", b"0" * 11)
 _LONG_NUMBER = b"0" * 17
 """A number this long may not fit a double or 64 bits, where orjson would round it."""
@@ -29,12 +31,12 @@ _LONG_NUMBER = b"0" * 17
 def parse_json(raw: bytes | str) -> Any:
     """Parse JSON text; integers of any length stay exact.
 
-    Raises InvalidMessage (keyword `json`) if `raw` is not JSON.
+    Raises InvalidMessage (keyword `json`) if `raw` is not JSON, or has a number over a double.
     """
-    data = raw.encode("utf-8", "surrogatepass") if isinstance(raw, str) else raw
     try:
+        data = raw.encode() if isinstance(raw, str) else raw
         if _LONG_NUMBER in data.translate(_DIGITS):
-            return json.loads(data, parse_constant=_refuse_constant)
+            return json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite)
         return orjson.loads(data)
     except (ValueError, RecursionError) as error:
         raise InvalidMessage([Violation("", "json", f"not JSON: {error}")]) from error
@@ -44,15 +46,15 @@ def dump_json(value: Any) -> bytes:
     """Write a JSON value as compact UTF-8 text.
 
     Raises InvalidMessage (keyword `json`) for what JSON or PostgreSQL's jsonb cannot hold:
-    other Python objects, NaN, lone surrogates and the NUL character.
+    other Python objects, NaN and infinity, lone surrogates and the NUL character.
     """
     try:
-        data = orjson.dumps(value)
+        data = orjson.dumps(value, option=_JSON_ONLY)
+        # orjson writes NaN as null.
+        if b"\\u0000" in data or b"null" in data:
+            _refuse_flaws(value)
     except TypeError:
         data = _dump_exact(value)
-    if b"\\u0000" in data and (pointer := next(_pointers_to_nul(value), None)) is not None:
-        message = "contains the NUL character, which PostgreSQL's jsonb cannot store"
-        raise InvalidMessage([Violation(pointer, "json", message)])
     return data
 
 
@@ -72,6 +74,10 @@ class Contract(Generic[T]):
         self.schema = schema
         self.payload = payload
         self.fingerprint = fingerprint
+
+    def prepare(self) -> None:
+        """Compile validator and model now rather than on the first message."""
+        _ = self._validator, self._adapter
 
     def validate(self, value: Any) -> None:
         """Return None if the JSON value `value` is valid.
@@ -149,31 +155,62 @@ class Contract(Generic[T]):
 
 
 def _violation(error: jsonschema_rs.ValidationError) -> Violation:
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in error.instance_path)
-    return Violation("".join(f"/{step}" for step in steps), error.kind.name, error.message)
+    pointer = "".join(f"/{_escape(step)}" for step in error.instance_path)
+    return Violation(pointer, error.kind.name, error.message)
+
+
+def _escape(step: str | int) -> str:
+    return str(step).replace("~", "~0").replace("/", "~1")
 
 
 def _dump_exact(value: Any) -> bytes:
+    _refuse_flaws(value)
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text.encode()
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidMessage([Violation("", "json", f"not a JSON value: {error}")]) from error
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse(name: str) -> Any:
     raise ValueError(f"`{name}` is not JSON")
 
 
-def _pointers_to_nul(value: Any, pointer: str = "") -> Iterator[str]:
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is over the range of a double")
+    return number
+
+
+def _refuse_flaws(value: Any) -> None:
+    try:
+        flaws = [Violation(pointer, "json", message) for pointer, message in _flaws(value, "")]
+    except RecursionError as error:
+        raise InvalidMessage([Violation("", "json", "nested too deeply")]) from error
+    if flaws:
+        raise InvalidMessage(flaws)
+
+
+def _flaws(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
     match value:
-        case str() if "\0" in value:
-            yield pointer
+        case str():
+            yield from ((pointer, flaw) for flaw in _text_flaws(value))
+        case float() if not math.isfinite(value):
+            yield pointer, f"`{value}` is not a JSON number"
         case dict():
             for key, item in value.items():
-                if "\0" in key:
-                    yield pointer
-                yield from _pointers_to_nul(item, f"{pointer}/{key}")
+                if not isinstance(key, str):
+                    yield pointer, f"the key `{key!r}` is not a string"
+                    continue
+                yield from ((pointer, f"a key {flaw}") for flaw in _text_flaws(key))
+                yield from _flaws(item, f"{pointer}/{_escape(key)}")
         case list() | tuple():
             for index, item in enumerate(value):
-                yield from _pointers_to_nul(item, f"{pointer}/{index}")
+                yield from _flaws(item, f"{pointer}/{index}")
+
+
+def _text_flaws(text: str) -> Iterator[str]:
+    if "\0" in text:
+        yield "contains the NUL character, which PostgreSQL's jsonb cannot store"
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        yield "contains a lone surrogate, which is no Unicode text"
