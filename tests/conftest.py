@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import shutil
+import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import psycopg
 import pytest
@@ -35,6 +37,12 @@ rm -rf "$1"
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The session's server: a URL of its maintenance database, without pgmq."""
+    with _server_directory() as directory, local.serve(directory) as url:
+        yield url
+
+
+@contextmanager
+def _server_directory() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="pgmqgen-"))
     directory.chmod(0o711)
     watch = subprocess.Popen(
@@ -43,10 +51,8 @@ def server_url() -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        with local.serve(directory) as url:
-            yield url
+        yield directory
     finally:
-        shutil.rmtree(directory)
         watch.communicate()
 
 
@@ -87,3 +93,91 @@ def _fresh_database(server_url: str, template: str) -> Iterator[str]:
 
 def _database(server_url: str, name: str) -> str:
     return server_url.replace("@/postgres?", f"@/{name}?")
+
+
+@pytest.fixture
+def local_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Folder of an embedded server of the test's own, for it and for the commands it runs."""
+    with _server_directory() as directory:
+        monkeypatch.setenv(local.DIRECTORY_VARIABLE, str(directory))
+        yield directory
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a hand-written registry, as the current folder; no database is configured."""
+    for name in ("PGMQGEN_DATABASE_URL", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pgmqgen.toml").touch()
+    package = tmp_path / "generated"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "registry.py").write_text(_REGISTRY)
+    (package / "orders.py").write_text(_ORDERS)
+    return tmp_path
+
+
+_REGISTRY = """
+from pgmqgen.queue import QueueSettings
+from pgmqgen.runtime.registry import QueueSpec, Registry
+
+
+def spec(name, **settings):
+    return QueueSpec(
+        QueueSettings(name=name, **settings), contract=".orders:contract", handler=".orders:handle"
+    )
+
+
+registry = Registry(
+    __name__,
+    [spec("orders"), spec("Fast", kind="unlogged", notify=True), spec("b", dead_letter_queue="dead")],
+)
+"""
+_ORDERS = """
+from typing import Any
+
+from pgmqgen.runtime.validation import Contract
+
+contract = Contract(
+    queue="orders",
+    schema={
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": {"type": "integer"}, "email": {"format": "email"}},
+    },
+    payload=Any,
+    fingerprint="f00d",
+)
+
+
+def handle(message, context):
+    pass
+"""
+
+
+class RunPgmqgen(Protocol):
+    """Runs the command line as a user does: in a process of its own, in the current folder."""
+
+    def __call__(
+        self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def run_pgmqgen() -> RunPgmqgen:
+    """The command `pgmqgen` of this environment."""
+
+    def run(
+        *arguments: str, stdin: str = "", env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [Path(sys.executable).with_name("pgmqgen"), *arguments],
+            input=stdin,
+            env=os.environ | (env or {}),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run

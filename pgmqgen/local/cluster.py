@@ -66,7 +66,7 @@ def _initialise(data: Path) -> None:
 
 def _launch(data: Path) -> bool:
     """Start the server; return False if it may be tried again in a moment."""
-    _forget_reused_pid(data)
+    _remove_stale_locks(data)
     log = _log(data)
     size = log.stat().st_size if log.exists() else 0
     settings = f"-p {PORT} -c listen_addresses= -k {shlex.quote(str(data))}"
@@ -116,11 +116,14 @@ def _command_line(pid: int) -> list[str]:
         return []
 
 
-def _forget_reused_pid(data: Path) -> None:
-    """Remove the pid file of a dead server whose process id another program has by now.
+def _remove_stale_locks(data: Path) -> None:
+    """Remove the locks of a dead server whose process id is taken: PostgreSQL would not start.
 
-    PostgreSQL itself deals with ids that are free, and refuses to start on the others.
+    Another program may have it by now, or nobody has waited for the killed server yet.
     """
+    import psutil
+
     pid = _recorded_pid(data)
-    if pid is not None and find_postmaster(data) is None and _command_line(pid):
-        (data / "postmaster.pid").unlink()
+    if pid is not None and find_postmaster(data) is None and psutil.pid_exists(pid):
+        for name in (f".s.PGSQL.{PORT}.lock", "postmaster.pid"):
+            (data / name).unlink(missing_ok=True)
