@@ -7,10 +7,9 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import psycopg
 import pytest
@@ -156,17 +155,9 @@ def handle(message, context):
 """
 
 
-class RunPgmqgen(Protocol):
-    """Runs the command line as a user does: in a process of its own, in the current folder."""
-
-    def __call__(
-        self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]: ...
-
-
 @pytest.fixture
-def run_pgmqgen() -> RunPgmqgen:
-    """The command `pgmqgen` of this environment."""
+def run_pgmqgen() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command `pgmqgen` as a user does: in a process of its own, in the current folder."""
 
     def run(
         *arguments: str, stdin: str = "", env: dict[str, str] | None = None

@@ -53,8 +53,8 @@ def apply(conninfo: str, registry: Registry) -> list[Step]:
         connection.execute(ddl.LOCK)
         steps = plan(connection, registry)
         for step in steps:
-            if step.sql:
-                connection.execute(step.sql.encode())
+            if step.sql is not None:
+                _run(connection, step.title, step.sql)
     return steps
 
 
@@ -73,6 +73,15 @@ def script(registry: Registry) -> str:
         "-- Run it in one transaction, as `psql --single-transaction` does.\n"
     )
     return header + "\n".join(statements)
+
+
+def _run(connection: Connection, title: str, sql: str) -> None:
+    try:
+        with translating_errors():
+            connection.execute(sql.encode())
+    except DatabaseError as error:
+        message = f"cannot {title}: {error.message}"
+        raise DatabaseError(message, hint=error.hint, sqlstate=error.sqlstate) from error
 
 
 def _queues(registry: Registry) -> dict[str, Kind]:
