@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from pgmqgen.queue import Backoff, QueueSettings
     from pgmqgen.runtime.client import AsyncQueue, Queue, QueueMetrics, ReceivedMessage
     from pgmqgen.runtime.context import Context
-    from pgmqgen.runtime.hooks import Archive, DeadLetter, Delete, Hooks, Release
+    from pgmqgen.runtime.hooks import Hooks
     from pgmqgen.runtime.message import Message
-    from pgmqgen.runtime.outcome import Reject, Retry
+    from pgmqgen.runtime.outcome import Archive, Delete, Reject, Release, Retry
     from pgmqgen.runtime.producer import AsyncProducer, Producer
     from pgmqgen.runtime.registry import QueueSpec, Registry
     from pgmqgen.runtime.validation import Contract
@@ -39,9 +39,9 @@ _HOMES = {
     "pgmqgen.queue": ("Backoff", "QueueSettings"),
     "pgmqgen.runtime.client": ("AsyncQueue", "Queue", "QueueMetrics", "ReceivedMessage"),
     "pgmqgen.runtime.context": ("Context",),
-    "pgmqgen.runtime.hooks": ("Archive", "DeadLetter", "Delete", "Hooks", "Release"),
+    "pgmqgen.runtime.hooks": ("Hooks",),
     "pgmqgen.runtime.message": ("Message",),
-    "pgmqgen.runtime.outcome": ("Reject", "Retry"),
+    "pgmqgen.runtime.outcome": ("Archive", "Delete", "Reject", "Release", "Retry"),
     "pgmqgen.runtime.producer": ("AsyncProducer", "Producer"),
     "pgmqgen.runtime.registry": ("QueueSpec", "Registry"),
     "pgmqgen.runtime.validation": ("Contract",),
@@ -59,7 +59,6 @@ __all__ = [
     "Context",
     "Contract",
     "DatabaseError",
-    "DeadLetter",
     "Delete",
     "GenerateError",
     "Hooks",

@@ -16,13 +16,16 @@ FOREIGN_HEADERS = "x-pgmqgen-headers"
 
 
 class Controls(Protocol):
-    """What a message can ask of whoever holds its lease."""
+    """What a message can ask of whoever holds its lease; `ticket` names the delivery.
 
-    def delete(self) -> bool: ...
+    Each returns False if the lease was lost.
+    """
 
-    def archive(self) -> bool: ...
+    def delete(self, ticket: int) -> bool: ...
 
-    def set_timeout(self, seconds: float) -> bool: ...
+    def archive(self, ticket: int) -> bool: ...
+
+    def set_timeout(self, ticket: int, seconds: float) -> bool: ...
 
 
 class Message(Generic[T]):
@@ -34,11 +37,12 @@ class Message(Generic[T]):
     attempt: number of this attempt, 1 for the first; a lease that was given back spends none
     read_count: pgmq's `read_ct`: how often the message was leased, this time included
     raw: the payload's JSON text
+    settled: whether `delete` or `archive` has already disposed of the message
     """
 
     __slots__ = (
-        "_controls", "_enqueued_at", "_headers", "_visible_at",
-        "attempt", "id", "payload", "queue", "raw", "read_count",
+        "_controls", "_enqueued_at", "_headers", "_ticket", "_visible_at",
+        "attempt", "id", "payload", "queue", "raw", "read_count", "settled",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +58,7 @@ class Message(Generic[T]):
         headers: bytes | None,
         raw: bytes,
         controls: Controls,
+        ticket: int,
     ) -> None:
         self.id = id
         self.queue = queue
@@ -65,6 +70,8 @@ class Message(Generic[T]):
         self._visible_at = visible_at
         self._headers = headers
         self._controls = controls
+        self._ticket = ticket
+        self.settled = False
 
     @property
     def enqueued_at(self) -> datetime:
@@ -88,18 +95,20 @@ class Message(Generic[T]):
         Returns False if its lease was lost, so that another worker holds it.
         An exception after this is logged, not retried.
         """
-        return self._controls.delete()
+        self.settled = self._controls.delete(self._ticket)
+        return self.settled
 
     def archive(self) -> bool:
         """Archive the message now, before the handler returns; otherwise like `delete`."""
-        return self._controls.archive()
+        self.settled = self._controls.archive(self._ticket)
+        return self.settled
 
     def set_timeout(self, seconds: float) -> bool:
         """Move both the lease and the handler's time limit to `seconds` from now.
 
         Returns False if the lease was lost.
         """
-        return self._controls.set_timeout(seconds)
+        return self._controls.set_timeout(self._ticket, seconds)
 
     def __repr__(self) -> str:
         return f"Message(id={self.id}, queue={self.queue!r}, attempt={self.attempt})"

@@ -38,8 +38,8 @@ class Reject(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Ack:
-    """Delete the message: it is done."""
+class Delete:
+    """Delete the message: it is done (an acknowledgement), or a hook wants it gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """Move the message to the queue's archive; `failure` is None if it was handled well."""
+    """Move the message to the queue's archive; `failure` is None if it was handled well.
+
+    A hook returns `Archive()`.
+    """
 
     failure: Failure | None = None
 
@@ -87,7 +90,10 @@ class Release:
     delay_s: float = 0.0
 
 
-Decision = Ack | Archive | DeadLetter | Reschedule | Release
+HookDecision = Retry | Reject | Archive | Delete
+"""What the hooks `on_error` and `on_invalid` may return."""
+
+Decision = Delete | Archive | DeadLetter | Reschedule | Release
 Verdict = Literal["retry", "archive", "dead_letter", "delete"]
 
 
@@ -132,7 +138,7 @@ def decide(settings: QueueSettings, attempt: int, result: Result) -> Decision:
     """What to do with a message after attempt number `attempt` (the first is 1)."""
     match result:
         case Completed():
-            return Archive() if settings.on_success == "archive" else Ack()
+            return Archive() if settings.on_success == "archive" else Delete()
         case Vetoed(delay_s):
             return Release(delay_s)
         case Failed(failure, verdict, delay_s):
@@ -157,4 +163,4 @@ def _decide_failure(
         case "dead_letter":
             return DeadLetter(failure)
         case "delete":
-            return Ack()
+            return Delete()

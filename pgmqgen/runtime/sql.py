@@ -132,14 +132,14 @@ FROM pgmq.metrics(%s::text)
 _FENCED = "q.msg_id = fence.msg_id AND q.read_ct = fence.read_ct"
 _FENCE = "unnest(%(ids)s::bigint[], %(read_counts)s::int[]) AS fence (msg_id, read_ct)"
 
-_LEASED = f"""
+_LEASED = """
 due AS (
-    SELECT msg_id FROM {{queue}}
+    SELECT msg_id FROM {queue}
     WHERE vt <= now() AND msg_id <> ALL (%(ids)s::bigint[])
     ORDER BY vt LIMIT %(quantity)s
     FOR UPDATE SKIP LOCKED
 ), leased AS (
-    UPDATE {{queue}} AS q SET
+    UPDATE {queue} AS q SET
         vt = clock_timestamp() + make_interval(secs => %(lease_s)s::float8),
         read_ct = q.read_ct + 1, last_read_at = clock_timestamp()
     WHERE q.msg_id = ANY (ARRAY (SELECT msg_id FROM due))

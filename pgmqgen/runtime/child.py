@@ -1,0 +1,116 @@
+"""The process of a slot: loads the handlers, then serves its parent's sockets.
+
+Run as `python -m pgmqgen.runtime.child FD FD FD FD`, never imported by user code. The
+descriptors: the socket of the sync side, of the async side, of the control line, and the
+progress record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+from socket import socket
+from typing import Any
+
+from pgmqgen.errors import PgmqgenError
+from pgmqgen.runtime import progress, wire
+from pgmqgen.runtime.connector import Connector
+from pgmqgen.runtime.context import Context
+from pgmqgen.runtime.hooks import Hooks, call_hook, load_hooks
+from pgmqgen.runtime.registry import load_registry
+from pgmqgen.runtime.runner import ControlLine, Desk, Runner
+from pgmqgen.runtime.sides import AsyncControls, AsyncSide, SyncSide
+
+_JOIN_S = 2.0
+
+
+def main(arguments: list[str]) -> None:
+    """Serve one slot until its parent says stop or dies."""
+    fds = [int(argument) for argument in arguments]
+    for fd in fds:  # what a handler starts must not keep these open
+        os.set_inheritable(fd, False)
+    sync_sock, async_sock, control_sock = (socket(fileno=fd) for fd in fds[:3])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _ignore)
+    threading.Thread(target=_watch_parent, args=(sync_sock,), daemon=True).start()
+    options = _read_options(sync_sock)
+    sys.path[:] = options["sys_path"]
+    if options["log_level"] is not None:
+        logging.basicConfig(level=options["log_level"], format=options["log_format"])
+    try:
+        desks = _load_desks(options)
+        hooks = load_hooks(options["hooks"])
+    except PgmqgenError as error:
+        sync_sock.sendall(wire.pack_frame((wire.BROKEN, error.message, error.hint)))
+        return
+    line = ControlLine(control_sock)
+    context = Context(options["number"], Connector(options["conninfo"], options["factory"]))
+    record = progress.Progress(fds[3])
+    loop_thread = None
+    if any(desk.is_async for desk in desks):
+        controls = AsyncControls(line)
+        runner = Runner(record, hooks, context, controls)
+        side = AsyncSide(async_sock, desks, runner, controls)
+        loop_thread = threading.Thread(target=side.run, name="pgmqgen-async", daemon=True)
+        loop_thread.start()
+    _serve_sync(sync_sock, desks, Runner(record, hooks, context, line), hooks)
+    if loop_thread is not None:
+        loop_thread.join(_JOIN_S)
+
+
+def _serve_sync(sock: socket, desks: list[Desk], runner: Runner, hooks: Hooks) -> None:
+    call_hook(hooks, "on_start")
+    sock.sendall(wire.pack_frame((wire.READY, [desk.is_async for desk in desks])))
+    with contextlib.suppress(ConnectionError):
+        SyncSide(sock, desks, runner).run()
+
+
+def _read_options(sock: socket) -> dict[str, Any]:
+    buffer = wire.FrameBuffer()
+    while True:
+        for frame in buffer.feed(wire.receive(sock)):
+            options: dict[str, Any] = frame[1]
+            return options
+
+
+def _load_desks(options: dict[str, Any]) -> list[Desk]:
+    registry = load_registry(options["registry"])
+    desks = []
+    for number, (name, timeout_s) in enumerate(options["queues"]):
+        spec = registry[name]
+        handler = spec.load_handler()
+        spec.contract.prepare()
+        desks.append(
+            Desk(
+                number=number,
+                name=name,
+                contract=spec.contract,
+                handler=handler,
+                is_async=inspect.iscoroutinefunction(handler)
+                or inspect.iscoroutinefunction(type(handler).__call__),
+                timeout_s=timeout_s,
+            )
+        )
+    return desks
+
+
+def _watch_parent(sock: socket) -> None:
+    """End this process at once when the parent's end of `sock` is closed."""
+    poll = select.poll()
+    poll.register(sock, 0)  # a hang-up is reported without being asked for
+    poll.poll()
+    wire.end_orphaned()
+
+
+def _ignore(*_: object) -> None:
+    """A signal meant for the whole group: the parent decides what happens here."""
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,66 @@
+"""How a worker and its children reach the database: a conninfo, or a callable named by string.
+
+Plain data, so that it can cross to a child; the driver is imported on the first connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pgmqgen.errors import ConfigError
+from pgmqgen.runtime.registry import import_object
+
+if TYPE_CHECKING:
+    import psycopg
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Opens connections.
+
+    conninfo: libpq connection string or URL, or None
+    factory: `module:callable`; called without arguments, it returns a conninfo (fresh
+        credentials, say) or an open psycopg connection
+    """
+
+    conninfo: str | None
+    factory: str | None = None
+
+    def connect(self, *, application_name: str = "pgmqgen") -> psycopg.Connection:
+        """Open a connection in autocommit mode. Raises DatabaseError or ConfigError."""
+        from pgmqgen.runtime import postgres
+
+        found = self._resolve()
+        if isinstance(found, str):
+            return postgres.connect(found, application_name=application_name)
+        found.autocommit = True
+        return found
+
+    async def connect_async(self) -> psycopg.AsyncConnection:
+        """Open an async connection in autocommit mode. Raises DatabaseError or ConfigError."""
+        from pgmqgen.runtime import postgres
+
+        found = self._resolve()
+        if not isinstance(found, str):
+            found.close()
+            raise ConfigError(
+                f"`{self.factory}` returns a sync connection, expected a conninfo",
+                hint="let it return a connection string, which serves sync and async handlers",
+            )
+        return await postgres.connect_async(found)
+
+    def _resolve(self) -> str | psycopg.Connection:
+        if self.factory is not None:
+            from pgmqgen.runtime import postgres
+
+            found = import_object(self.factory)()
+            if isinstance(found, str) or postgres.is_connection(found):
+                return found
+            raise ConfigError(
+                f"`{self.factory}` returned {type(found).__name__}, "
+                "expected a connection string or a psycopg.Connection"
+            )
+        if self.conninfo is None:
+            raise ConfigError("no database is configured")
+        return self.conninfo

@@ -1,0 +1,322 @@
+"""The slots of one lane: who gets which message, who is late, who has died.
+
+The crew hands results to its lane; what they mean for the database is the lane's business.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator, Sequence
+from selectors import BaseSelector
+from typing import Protocol
+
+from pgmqgen.errors import RegistryError
+from pgmqgen.runtime import wire
+from pgmqgen.runtime.delivery import Delivery
+from pgmqgen.runtime.intake import ASYNC_LIMIT, Intake
+from pgmqgen.runtime.outcome import Completed, Failed, Failure, Result
+from pgmqgen.runtime.shift import Shift
+from pgmqgen.runtime.slots import Channel, Remains, Slot
+
+log = logging.getLogger("pgmqgen.worker")
+
+_CHUNK = 50
+"""Most messages a frame: results come back, and queues take turns, by the chunk."""
+_AHEAD_S = 0.05
+"""Handling time that a slot is given ahead."""
+_PREFETCH_BELOW_S = 0.5
+_INSPECT_S = 0.02
+_INSPECT_ASYNC_S = 0.2
+_STUCK_S = 0.25
+"""A handler that has run this long loses the messages that wait behind it."""
+_LOOP_GRACE_S = 2.0
+"""How long an event loop may take to cancel a handler at its time limit."""
+_MOST_STARTUP_DEATHS = 5
+_FIRST_PAUSE_S = 0.1
+
+
+class Results(Protocol):
+    """Where a crew reports to."""
+
+    def finish(self, delivery: Delivery, result: Result) -> None: ...
+
+    def take_control(self, slot: Slot, frame: wire.Frame) -> None: ...
+
+
+class Crew:
+    """Keeps `size` slots alive and busy with the backlogs of `intakes`."""
+
+    def __init__(
+        self,
+        shift: Shift,
+        intakes: Sequence[Intake],
+        selector: BaseSelector,
+        results: Results,
+        numbers: Sequence[int],
+    ) -> None:
+        self.slots: list[Slot] = []
+        self.quarantine: deque[Delivery] = deque()
+        self._shift = shift
+        self._intakes = intakes
+        self._selector = selector
+        self._results = results
+        self._numbers = dict.fromkeys(numbers)  # of the slots, for their contexts
+        self._size = len(numbers)
+        self._names: dict[Slot, int] = {}
+        self._turn = 0
+        self._startup_deaths = 0
+        self._hire_at = 0.0
+        self._inspected_at = 0.0
+        self._inspected_async_at = 0.0
+
+    @property
+    def ready(self) -> list[Slot]:
+        """The slots that take messages."""
+        return [slot for slot in self.slots if slot.state == "ready"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every slot is ready."""
+        return len(self.ready) == self._size
+
+    def holds(self) -> int:
+        """How many deliveries the slots and the quarantine hold."""
+        return len(self.quarantine) + sum(slot.holds() for slot in self.slots)
+
+    def deliveries(self) -> Iterator[Delivery]:
+        """Every delivery that the slots and the quarantine hold."""
+        yield from self.quarantine
+        for slot in self.slots:
+            yield from slot.sync.held.values()
+            yield from slot.asynchronous.held.values()
+
+    def hire(self, now: float) -> None:
+        """Start the slots that are missing, after a pause if the last ones died at once."""
+        if now < self._hire_at:
+            return
+        for number in self._numbers.keys() - set(self._names.values()):
+            options = {**self._shift.plan.options, "number": number}
+            slot = Slot(options, self._selector, self._on_done, self._results.take_control)
+            self.slots.append(slot)
+            self._names[slot] = number
+
+    # Giving out
+
+    def dispatch(self) -> None:
+        """Send what waits to slots that have room, a chunk of each queue in turn."""
+        self._run_quarantine()
+        self._turn += 1
+        count = len(self._intakes)
+        order = [self._intakes[(self._turn + i) % count] for i in range(count)]
+        while order:
+            order = [intake for intake in order if intake.backlog and self._dispatch_chunk(intake)]
+
+    def _dispatch_chunk(self, intake: Intake) -> bool:
+        slot, room = self._roomiest(intake)
+        if slot is None:
+            return False
+        count = min(room, _CHUNK, len(intake.backlog))
+        chunk = [intake.backlog.popleft() for _ in range(count)]
+        for delivery in chunk:
+            delivery.cost_s = 0.0 if intake.is_async else intake.estimate_s
+        slot.dispatch(intake.number, intake.is_async, chunk)
+        return True
+
+    def _roomiest(self, intake: Intake) -> tuple[Slot | None, int]:
+        best, most = None, 0
+        for slot in self.slots:
+            if slot.state == "ready" and not slot.reserved:
+                room = min(_room(slot, intake), slot.room)
+                if room > most:
+                    best, most = slot, room
+        return best, most
+
+    def _run_quarantine(self) -> None:
+        """Run one suspect with nothing beside it, in a slot that is set aside."""
+        aside = next((slot for slot in self.slots if slot.reserved), None)
+        if not self.quarantine:
+            if aside is not None and not aside.holds():
+                aside.reserved = False
+            return
+        if aside is None:
+            aside = min(self.ready, key=Slot.holds, default=None)
+            if aside is None:
+                return
+            aside.reserved = True
+        if aside.state == "ready" and not aside.holds():
+            delivery = self.quarantine.popleft()
+            delivery.alone = True
+            intake = self._intakes[delivery.number]
+            aside.dispatch(delivery.number, intake.is_async, [delivery])
+
+    # Taking in
+
+    def _on_done(self, slot: Slot, channel: Channel, frame: wire.Frame) -> None:
+        _, number, completed, others, seconds = frame
+        slot.blocked = False
+        self._intakes[number].learn(len(completed) + len(others), seconds)
+        for ticket in completed:
+            delivery = slot.take(channel, ticket)
+            if delivery is not None:
+                self._results.finish(delivery, _COMPLETED)
+        for packed in others:
+            ticket, result = wire.unpack_result(packed)
+            delivery = slot.take(channel, ticket)
+            if delivery is not None:
+                self._results.finish(delivery, result)
+
+    # Looking after
+
+    def inspect(self, now: float) -> None:
+        """Replace the dead, enforce time limits, and free messages behind a slow handler."""
+        if now - self._inspected_at < _INSPECT_S:
+            return
+        self._inspected_at = now
+        look_at_async = now - self._inspected_async_at >= _INSPECT_ASYNC_S
+        if look_at_async:
+            self._inspected_async_at = now
+        for slot in list(self.slots):
+            if slot.state == "broken" or slot.has_died():
+                self._replace(slot, now)
+            elif slot.state == "ready":
+                self._check_sync(slot, now)
+                if look_at_async and slot.asynchronous.held:
+                    self._check_async(slot, now)
+        if len(self.slots) < self._size and not self._shift.stopping.is_set():
+            self.hire(now)
+
+    def take_back(self) -> list[Delivery]:
+        """Everything in the slots that has not begun; they will not begin it."""
+        taken: list[Delivery] = []
+        for slot in self.slots:
+            if slot.holds():
+                taken += slot.recall()
+        return taken
+
+    def empty_quarantine(self) -> list[Delivery]:
+        """Everything that waits to run alone."""
+        taken = list(self.quarantine)
+        self.quarantine.clear()
+        return taken
+
+    def kill(self) -> list[Delivery]:
+        """Kill every process; what they had not finished."""
+        unfinished = self.empty_quarantine()
+        for slot in self.slots:
+            slot.kill()
+        for slot in self.slots:
+            remains = slot.bury()
+            for delivery in remains.finished:
+                self._results.finish(delivery, _COMPLETED)
+            unfinished += remains.running + remains.waiting
+        self.slots.clear()
+        return unfinished
+
+    def dismiss(self) -> None:
+        """Stop every idle process in good order."""
+        for slot in self.slots:
+            slot.stop()
+        self.slots.clear()
+
+    def _check_sync(self, slot: Slot, now: float) -> None:
+        for delivery, started in slot.running(slot.sync):
+            limit = delivery.limit_at or started + self._limit_s(delivery)
+            if now >= limit:
+                slot.kill(delivery.ticket)
+            elif now - started >= _STUCK_S:
+                self._free_waiting(slot)
+
+    def _free_waiting(self, slot: Slot) -> None:
+        slot.blocked = True
+        for delivery in slot.harvest():
+            self._results.finish(delivery, _COMPLETED)
+        if len(slot.sync.held) > 1:
+            self._requeue(slot.recall())
+
+    def _check_async(self, slot: Slot, now: float) -> None:
+        for delivery, started in slot.running(slot.asynchronous):
+            limit = delivery.limit_at or started + self._limit_s(delivery)
+            if now >= limit + _LOOP_GRACE_S:
+                slot.kill(delivery.ticket)
+                return
+
+    def _limit_s(self, delivery: Delivery) -> float:
+        return self._intakes[delivery.number].settings.timeout
+
+    def _replace(self, slot: Slot, now: float) -> None:
+        was_starting = slot.state == "starting"
+        remains = slot.bury()
+        self.slots.remove(slot)
+        del self._names[slot]
+        if slot.state == "broken":
+            message, hint = slot.complaint
+            self._shift.fail(RegistryError(message, hint=hint))
+            return
+        log.warning("process %d is gone: %s", slot.pid, slot.epitaph())
+        self._note_death(was_starting and not slot.completed, slot, now)
+        for delivery in remains.finished:
+            self._results.finish(delivery, _COMPLETED)
+        self._requeue(remains.waiting)
+        self._judge(slot, remains)
+
+    def _note_death(self, at_startup: bool, slot: Slot, now: float) -> None:
+        self._startup_deaths = self._startup_deaths + 1 if at_startup else 0
+        if self._startup_deaths >= _MOST_STARTUP_DEATHS:
+            self._shift.fail(
+                RegistryError(
+                    f"{slot.epitaph()} while it loaded the handlers, "
+                    f"{self._startup_deaths} times in a row",
+                    hint="import the handler modules in a Python shell to see why",
+                )
+            )
+        pause_s = _FIRST_PAUSE_S * 2**self._startup_deaths if at_startup else 0.0
+        self._hire_at = now + pause_s
+
+    def _judge(self, slot: Slot, remains: Remains) -> None:
+        """Charge the death to the message that caused it, if that can be told."""
+        condemned = [d for d in remains.running if d.ticket == slot.condemned]
+        if len(remains.running) == 1 or (condemned and not self._is_async(condemned[0])):
+            culprits = condemned or remains.running
+        else:
+            culprits = []
+        for delivery in remains.running:
+            if delivery in culprits:
+                self._results.finish(delivery, Failed(self._failure(slot, delivery)))
+            elif condemned and not self._is_async(condemned[0]):
+                self._requeue([delivery])
+            else:
+                self.quarantine.append(delivery)
+
+    def _failure(self, slot: Slot, delivery: Delivery) -> Failure:
+        if delivery.ticket == slot.condemned:
+            limit_s = self._limit_s(delivery)
+            return Failure("timeout", f"the handler ran longer than its limit of {limit_s:g} s")
+        return Failure("crash", slot.epitaph())
+
+    def _is_async(self, delivery: Delivery) -> bool:
+        return self._intakes[delivery.number].is_async
+
+    def _requeue(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in reversed(deliveries):
+            if delivery.alone:
+                self.quarantine.appendleft(delivery)
+            else:
+                self._intakes[delivery.number].backlog.appendleft(delivery)
+
+
+_COMPLETED = Completed()
+
+
+def _room(slot: Slot, intake: Intake) -> int:
+    """How many messages of a queue a slot should be given now."""
+    if intake.is_async:
+        return ASYNC_LIMIT - len(slot.asynchronous.held)
+    held = len(slot.sync.held)
+    if not held:
+        return max(1, int(_AHEAD_S / intake.estimate_s))
+    if slot.blocked:
+        return 0
+    if held == 1 and intake.estimate_s < _PREFETCH_BELOW_S:
+        return max(1, int((_AHEAD_S - slot.sync.load_s) / intake.estimate_s))
+    return max(0, int((_AHEAD_S - slot.sync.load_s) / intake.estimate_s))

@@ -1,0 +1,83 @@
+"""One leased message as the parent holds it: raw bytes, its account, and where it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from pgmqgen.runtime.message import RESERVED_HEADER
+
+SUSPECT_AFTER = 2
+"""From the lease after this many unexplained ends on, a message is leased alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How a message's earlier leases ended, from its reserved header and pgmq's `read_ct`.
+
+    attempts: failures that were recorded
+    releases: leases that were given back
+    unexplained: leases that ended without a record, because the host died
+    """
+
+    attempts: int
+    releases: int
+    unexplained: int
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that this lease is for, 1 for the first."""
+        return self.attempts + 1
+
+
+_FIRST_LEASE = Account(0, 0, 0)
+
+
+def read_account(read_ct: int, headers: bytes | None) -> Account:
+    """The account of a message leased for the `read_ct`th time; hostile headers count as none."""
+    if read_ct == 1:
+        return _FIRST_LEASE
+    reserved: Any = None
+    if headers is not None:
+        value = orjson.loads(headers)
+        reserved = value.get(RESERVED_HEADER) if isinstance(value, dict) else None
+    if not isinstance(reserved, dict):
+        reserved = {}
+    attempts = _count(reserved.get("attempts"))
+    releases = _count(reserved.get("releases"))
+    return Account(attempts, releases, max(0, read_ct - 1 - attempts - releases))
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """A leased message in this worker's hands.
+
+    number: of its queue in this worker
+    lease_until, limit_at: monotonic clock in seconds; limit_at 0 means start plus time limit
+    ticket, index: name it to the child, and its entry in the progress record
+    cost_s: what its handling was expected to take when it was dispatched
+    alone: it must run with nothing beside it in its process
+    settled: the handler disposed of it before it returned
+    """
+
+    number: int
+    msg_id: int
+    read_ct: int
+    account: Account
+    enqueued_at: bytes
+    visible_at: bytes
+    headers: bytes | None
+    raw: bytes
+    lease_until: float
+    ticket: int = 0
+    index: int = 0
+    cost_s: float = 0.0
+    limit_at: float = 0.0
+    alone: bool = False
+    settled: bool = False

@@ -1,0 +1,88 @@
+"""Types of generated models for the formats that Python can say: date, date-time, uuid.
+
+JSON Schema accepts texts that Python's types cannot keep: a leap second, nanoseconds, the year 0,
+a UUID in capitals. Such a value gets the nearest Python value, which remembers its text and is
+written as it was read.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, TypeAlias
+from uuid import UUID
+
+from pydantic import (
+    AwareDatetime,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapSerializer,
+    WrapValidator,
+)
+
+
+class _ExactDateTime(datetime):
+    text: str
+
+
+class _ExactDate(date):
+    text: str
+
+
+class _ExactUuid(UUID):
+    text: str
+
+
+def _read_date_time(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    parsed = _parse(value, parse, lambda text: text.replace(":60", ":59"))
+    if not isinstance(value, str) or parsed.isoformat().replace("+00:00", "Z") == value:
+        return parsed
+    time = parsed.timetz()
+    exact = _ExactDateTime.combine(parsed.date(), time)
+    exact.text = value
+    return exact
+
+
+def _read_date(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    parsed = _parse(value, parse, str)
+    if not isinstance(value, str) or parsed.isoformat() == value:
+        return parsed
+    exact = _ExactDate(parsed.year, parsed.month, parsed.day)
+    exact.text = value
+    return exact
+
+
+def _read_uuid(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    parsed = parse(value)
+    if not isinstance(value, str) or str(parsed) == value:
+        return parsed
+    exact = _ExactUuid(int=parsed.int)
+    exact.__dict__["text"] = value  # a UUID refuses to be assigned to
+    return exact
+
+
+def _parse(value: Any, parse: ValidatorFunctionWrapHandler, mend: Any) -> Any:
+    try:
+        return parse(value)
+    except ValidationError:
+        if not isinstance(value, str):
+            raise
+        mended = mend(value)
+        # Python's years start at 1.
+        return parse(f"0004{mended[4:]}" if mended.startswith("0000-") else mended)
+
+
+def _write(value: Any, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    text = getattr(value, "text", None)
+    return text if text is not None and info.mode_is_json() else write(value)
+
+
+DateTime: TypeAlias = Annotated[
+    AwareDatetime, WrapValidator(_read_date_time), WrapSerializer(_write)
+]
+"""`date-time`: a datetime with a time zone."""
+Date: TypeAlias = Annotated[date, WrapValidator(_read_date), WrapSerializer(_write)]
+"""`date`: a date."""
+Uuid: TypeAlias = Annotated[UUID, WrapValidator(_read_uuid), WrapSerializer(_write)]
+"""`uuid`: a UUID."""

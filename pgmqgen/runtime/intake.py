@@ -1,0 +1,88 @@
+"""One queue as one lane serves it: what waits, what is to be settled, how much to lease."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from pgmqgen.queue import QueueSettings
+from pgmqgen.runtime.delivery import Delivery
+from pgmqgen.runtime.outcome import Decision
+
+MAX_BATCH = 500
+"""Most messages that one statement leases, unless a queue says less."""
+ASYNC_LIMIT = 1000
+"""Most async handlers that run at once in one process."""
+
+_SLOW_S = 0.5
+_FIRST_GUESS_S = 0.02
+_FLOOR_S = 0.00001
+_MEMORY = 0.7
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Intake:
+    """State of one queue in one lane.
+
+    number: of the queue in this worker
+    awake: whether it may hold visible messages
+    backlog: leased, not yet sent to a slot
+    in_hand: leased and not yet finished: the backlog and what the slots hold
+    ack_ids, ack_counts: handled well, to be acknowledged, with the fence of each
+    decided: failed or given back, to be settled
+    estimate_s: what one message takes, as last seen
+    rest_until: monotonic time before which the database is not asked again, after an error
+    """
+
+    number: int
+    settings: QueueSettings
+    is_async: bool = False
+    awake: bool = True
+    in_hand: int = 0
+    estimate_s: float = _FIRST_GUESS_S
+    acked_since: float = 0.0
+    leased_at: float = 0.0
+    rest_until: float = 0.0
+    backlog: deque[Delivery] = field(default_factory=deque)
+    ack_ids: list[int] = field(default_factory=list)
+    ack_counts: list[int] = field(default_factory=list)
+    decided: list[tuple[Delivery, Decision]] = field(default_factory=list)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of this queue is in the lane's hands."""
+        return not (self.in_hand or self.ack_ids or self.decided)
+
+    @property
+    def backlog_s(self) -> float:
+        """What the backlog is expected to take one slot."""
+        return 0.0 if self.is_async else len(self.backlog) * self.estimate_s
+
+    def acknowledge(self, delivery: Delivery, now: float) -> None:
+        """Note a message that was handled well."""
+        if not self.ack_ids:
+            self.acked_since = now
+        self.ack_ids.append(delivery.msg_id)
+        self.ack_counts.append(delivery.read_ct)
+
+    def learn(self, count: int, seconds: float) -> None:
+        """Adjust the estimate to `count` messages that took `seconds` in one process."""
+        if count and not self.is_async:
+            seen = seconds / count
+            estimate = self.estimate_s * _MEMORY + seen * (1 - _MEMORY)
+            self.estimate_s = max(_FLOOR_S, estimate, seen / 4)
+
+    def wanted(self, slots: int, budget_s: float) -> int:
+        """How many messages to lease now; 0 until enough are wanted to be worth a statement.
+
+        slots: processes that can serve the queue; budget_s: handling time to keep in hand
+        """
+        most = min(self.settings.batch_size or MAX_BATCH, MAX_BATCH)
+        if self.is_async:
+            room = slots * ASYNC_LIMIT - self.in_hand
+            return min(most, room) if room >= min(most, ASYNC_LIMIT // 8) else 0
+        least = slots * (2 if self.estimate_s < _SLOW_S else 1)
+        goal = max(least, int(budget_s / self.estimate_s))
+        if self.in_hand > min(goal, most) // 2:
+            return 0
+        return min(most, goal - self.in_hand)

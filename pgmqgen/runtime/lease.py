@@ -1,0 +1,222 @@
+"""The leases of one lane in the database: take, settle, extend. One connection, all fenced.
+
+Whatever the database says of it, a lost connection is closed and the next call opens another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+
+from pgmqgen.queue import QueueSettings
+from pgmqgen.runtime import sql
+from pgmqgen.runtime.connector import Connector
+from pgmqgen.runtime.delivery import Delivery
+from pgmqgen.runtime.outcome import (
+    Archive,
+    DeadLetter,
+    Decision,
+    Delete,
+    Failure,
+    Release,
+    Reschedule,
+)
+
+if TYPE_CHECKING:
+    import psycopg
+
+Row = tuple[int, int, bytes, bytes, bytes | None, bytes]
+"""msg_id, read_ct, enqueued_at, vt, headers, message"""
+
+
+class LeaseStore:
+    """Statements on the queue tables, for one lane. Every method may raise DatabaseError."""
+
+    def __init__(self, connector: Connector, application_name: str) -> None:
+        self._connector = connector
+        self._application_name = application_name
+        self._connection: psycopg.Connection | None = None
+        self._cursor: psycopg.Cursor[Any] | None = None
+        self._texts: dict[tuple[int, str], str] = {}
+
+    @property
+    def connected(self) -> bool:
+        """Whether a connection is open, as far as is known."""
+        return self._connection is not None and not self._connection.closed
+
+    def connect(self) -> None:
+        """Open the connection if there is none."""
+        if self.connected:
+            return
+        from pgmqgen.runtime.postgres import raw_jsonb, translating_errors
+
+        connection = self._connector.connect(application_name=self._application_name)
+        with translating_errors():
+            # Index scans whatever the statistics say: they are of no use on a queue's table.
+            connection.execute("SET enable_seqscan = off")
+            connection.execute("SET timezone = 'UTC'")
+        raw_jsonb(connection)
+        self._connection = connection
+        self._cursor = connection.cursor()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = self._cursor = None
+
+    def exchange(
+        self,
+        settings: QueueSettings,
+        ids: Sequence[int],
+        read_counts: Sequence[int],
+        quantity: int,
+    ) -> tuple[int, list[Row]]:
+        """Acknowledge finished messages and lease at most `quantity` others.
+
+        Returns how many acknowledgements were still fenced, and the leased rows.
+        """
+        text = sql.EXCHANGE_ARCHIVING if settings.on_success == "archive" else sql.EXCHANGE
+        parameters = _fence(ids, read_counts)
+        parameters["quantity"] = quantity
+        parameters["lease_s"] = settings.visibility_timeout
+        rows = self._run(text, settings, parameters)
+        leased = [row[1:] for row in rows if row[1] is not None]
+        return rows[0][0], cast("list[Row]", leased)
+
+    def lease_one(self, settings: QueueSettings, msg_id: int) -> Row | None:
+        """Lease one message by its id, if it is visible."""
+        parameters = {"msg_id": msg_id, "lease_s": settings.visibility_timeout}
+        rows = self._run(sql.LEASE_ONE, settings, parameters)
+        return cast(Row, rows[0]) if rows else None
+
+    def delete(self, settings: QueueSettings, delivery: Delivery) -> bool:
+        """Delete one message now; False if its lease was lost."""
+        return self._apply_to_one(sql.DELETE_FENCED, settings, delivery)
+
+    def archive(self, settings: QueueSettings, delivery: Delivery) -> bool:
+        """Archive one message now; False if its lease was lost."""
+        return self._apply_to_one(sql.ARCHIVE_FENCED, settings, delivery)
+
+    def extend(
+        self, settings: QueueSettings, deliveries: Sequence[Delivery], seconds: float
+    ) -> set[int]:
+        """Make leases last `seconds` from now. Returns the ids of those still held."""
+        parameters = _fence([d.msg_id for d in deliveries], [d.read_ct for d in deliveries])
+        parameters["lease_s"] = seconds
+        return {row[0] for row in self._run(sql.EXTEND, settings, parameters)}
+
+    def settle(
+        self, settings: QueueSettings, decided: Sequence[tuple[Delivery, Decision]]
+    ) -> set[int]:
+        """Carry out decisions of one kind. Returns the ids of those that were still held."""
+        deliveries = [delivery for delivery, _ in decided]
+        parameters = _fence([d.msg_id for d in deliveries], [d.read_ct for d in deliveries])
+        text = _statement(decided[0][1])
+        if "%(patches)s" in text:
+            patches = (_patch(settings, delivery, decision) for delivery, decision in decided)
+            parameters["patches"] = [orjson.dumps(patch).decode() for patch in patches]
+        return {row[0] for row in self._run(text, settings, parameters)}
+
+    def queue_exists(self, settings: QueueSettings) -> bool:
+        """Whether the queue's table is there."""
+        self.connect()
+        name = sql.table("q", settings.name)
+        return bool(self._execute(sql.QUEUE_EXISTS, (name,), settings)[0][0])
+
+    def left_behind(self, settings: QueueSettings) -> tuple[int, int]:
+        """How many messages the queue holds that were never leased, and that were."""
+        rows = self._run(sql.LEFT_BEHIND, settings, {})
+        return cast("tuple[int, int]", rows[0])
+
+    def _apply_to_one(self, text: str, settings: QueueSettings, delivery: Delivery) -> bool:
+        return bool(self._run(text, settings, _fence([delivery.msg_id], [delivery.read_ct])))
+
+    def _run(
+        self, text: str, settings: QueueSettings, parameters: Mapping[str, Any]
+    ) -> list[tuple[Any, ...]]:
+        self.connect()
+        key = (id(text), settings.name)
+        statement = self._texts.get(key)
+        if statement is None:
+            statement = self._texts[key] = text.format(
+                queue=sql.table("q", settings.name),
+                archive=sql.table("a", settings.name),
+                dlq=sql.table("q", settings.dlq),
+            )
+        return self._execute(statement, parameters, settings)
+
+    def _execute(
+        self, statement: str, parameters: Any, settings: QueueSettings
+    ) -> list[tuple[Any, ...]]:
+        from pgmqgen.runtime.postgres import translating_errors
+
+        assert self._cursor is not None
+        with translating_errors(settings.name):
+            return self._cursor.execute(statement, parameters, prepare=True).fetchall()
+
+
+def _fence(ids: Sequence[int], read_counts: Sequence[int]) -> dict[str, Any]:
+    # Array literals: the driver would format every item on its own.
+    return {
+        "ids": f"{{{','.join(map(str, ids))}}}",
+        "read_counts": f"{{{','.join(map(str, read_counts))}}}",
+    }
+
+
+def _statement(decision: Decision) -> str:
+    match decision:
+        case Delete():
+            return sql.DELETE_FENCED
+        case Archive(None):
+            return sql.ARCHIVE_FENCED
+        case Archive():
+            return sql.ARCHIVE_FAILED
+        case DeadLetter():
+            return sql.DEAD_LETTER
+        case Reschedule() | Release():
+            return sql.RESCHEDULE
+
+
+def _patch(settings: QueueSettings, delivery: Delivery, decision: Decision) -> dict[str, Any]:
+    account = delivery.account
+    match decision:
+        case Reschedule(delay_s):
+            header = {"attempts": account.attempts + 1, "releases": account.releases}
+            return {"delay_s": delay_s, "header": header}
+        case Release(delay_s):
+            header = {"attempts": account.attempts, "releases": account.releases + 1}
+            return {"delay_s": delay_s, "header": header}
+        case DeadLetter(failure) | Archive(Failure() as failure):
+            return _failure_header(settings, delivery, failure)
+    raise AssertionError(f"{decision!r} has no patch")
+
+
+def _failure_header(
+    settings: QueueSettings, delivery: Delivery, failure: Failure
+) -> dict[str, Any]:
+    header: dict[str, Any] = {
+        "queue": settings.name,
+        "reason": failure.reason,
+        "error": _storable(failure.error),
+        "attempts": delivery.account.attempt,
+    }
+    if failure.traceback is not None:
+        header["traceback"] = _storable(failure.traceback)
+    if failure.errors:
+        header["errors"] = [
+            {
+                "pointer": _storable(error.pointer),
+                "keyword": error.keyword,
+                "message": _storable(error.message),
+            }
+            for error in failure.errors
+        ]
+    return header
+
+
+def _storable(text: str) -> str:
+    """Text without what jsonb refuses: lone surrogates and NUL."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

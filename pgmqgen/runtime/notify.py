@@ -1,0 +1,171 @@
+"""The scout: one connection that tells the lanes which queues hold visible messages.
+
+It listens for the notifications of queues that asked for them, and polls all queues that a lane
+has found empty in one statement, often while messages flow and rarely at rest. So an idle
+worker costs one query a second, however many queues it serves.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+from socket import socketpair
+from typing import TYPE_CHECKING, Any
+
+from pgmqgen.errors import DatabaseError
+from pgmqgen.runtime import sql
+from pgmqgen.runtime.hooks import call_hook
+from pgmqgen.runtime.lane import Lane
+from pgmqgen.runtime.shift import Shift
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg import Notify
+
+log = logging.getLogger("pgmqgen.worker")
+
+_SHORTEST_S = 0.1
+_LONGEST_S = 1.0
+_GROWTH = 1.3
+_ACTIVE_S = 5.0
+"""After a queue held something the polls stay frequent for so long."""
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+
+
+class Scout(threading.Thread):
+    """Wakes `lanes` for the queues that they have found empty.
+
+    found_empty_at: monotonic start of the latest poll that saw no visible message in any queue
+    """
+
+    def __init__(self, shift: Shift, lanes: Sequence[Lane]) -> None:
+        super().__init__(name="scout")
+        self.found_empty_at = 0.0
+        self._shift = shift
+        self._lanes = lanes
+        self._settings = shift.plan.settings
+        self._number_of = {s.name: number for number, s in enumerate(self._settings)}
+        self._listens = any(settings.notify for settings in self._settings)
+        self._connection: psycopg.Connection | None = None
+        self._notified: set[int] = set()
+        self._interval_s = _SHORTEST_S
+        self._active_at = time.monotonic()
+        self._pause_s = _FIRST_PAUSE_S
+        self._wake_read, self._wake_write = socketpair()
+
+    def stop(self) -> None:
+        """Make the thread end soon."""
+        self._wake_write.send(b"\0")
+
+    def run(self) -> None:
+        try:
+            while not self._shift.stopping.is_set():
+                try:
+                    self._scout()
+                except DatabaseError as error:
+                    self._on_database_error(error)
+        except BaseException as error:
+            log.exception("the scout failed")
+            self._shift.fail(DatabaseError(f"the scout failed: {error}"))
+        finally:
+            self._disconnect()
+            self._wake_read.close()
+            self._wake_write.close()
+
+    def _scout(self) -> None:
+        connection = self._connect()
+        next_due_s = self._poll(connection)
+        now = time.monotonic()
+        if now - self._active_at > _ACTIVE_S:
+            self._interval_s = min(_LONGEST_S, self._interval_s * _GROWTH)
+        else:
+            self._interval_s = _SHORTEST_S
+        self._wait(connection, min(self._interval_s, max(0.001, next_due_s)))
+
+    def _poll(self, connection: psycopg.Connection) -> float:
+        """Wake the lanes for what is visible; seconds until something else will be."""
+        started = time.monotonic()
+        asleep = set().union(*(lane.asleep() for lane in self._lanes))
+        if not asleep:
+            return _LONGEST_S
+        visible, next_due_s = set(), _LONGEST_S
+        for number, due_s in self._look(connection, sorted(asleep)):
+            if due_s is None:
+                continue
+            if due_s <= 0:
+                visible.add(number)
+            else:
+                next_due_s = min(next_due_s, due_s)
+        if not visible and len(asleep) == len(self._settings):
+            self.found_empty_at = started
+        self._wake(visible)
+        return next_due_s
+
+    def _look(
+        self, connection: psycopg.Connection, numbers: Iterable[int]
+    ) -> list[tuple[int, float | None]]:
+        from pgmqgen.runtime.postgres import translating_errors
+
+        parts = (
+            sql.NEXT_DUE.format(number=n, queue=sql.table("q", self._settings[n].name))
+            for n in numbers
+        )
+        with translating_errors():
+            return connection.execute(" UNION ALL ".join(parts)).fetchall()
+
+    def _wake(self, numbers: Collection[int]) -> None:
+        if not numbers:
+            return
+        self._active_at = time.monotonic()
+        for lane in self._lanes:
+            lane.wake(numbers)
+
+    def _wait(self, connection: psycopg.Connection, seconds: float) -> None:
+        """Sleep, but for `stop` and for notifications."""
+        from pgmqgen.runtime.postgres import translating_errors
+
+        watched: list[Any] = [self._wake_read, *([connection] if self._listens else [])]
+        readable, _, _ = select.select(watched, [], [], seconds)
+        if connection in readable:
+            with translating_errors():
+                for _ in connection.notifies(timeout=0):
+                    pass
+        self._wake(self._notified)
+        self._notified = set()
+
+    def _on_notify(self, notify: Notify) -> None:
+        number = self._number_of.get(notify.payload)
+        if number is not None:
+            self._notified.add(number)
+
+    def _connect(self) -> psycopg.Connection:
+        if self._connection is None or self._connection.closed:
+            from pgmqgen.runtime.postgres import translating_errors
+
+            connection = self._shift.plan.connector.connect(application_name="pgmqgen scout")
+            self._connection = connection
+            if self._listens:
+                connection.add_notify_handler(self._on_notify)
+                with translating_errors():
+                    connection.execute(sql.LISTEN)
+            self._pause_s = _FIRST_PAUSE_S
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _on_database_error(self, error: DatabaseError) -> None:
+        log.warning("%s; trying again in %.1f s", error, self._pause_s)
+        hooks = self._shift.hooks
+        call: Callable[[], None] = partial(call_hook, hooks, "on_read_error", error)
+        self._shift.post("on_read_error", call)
+        self._disconnect()
+        select.select([self._wake_read], [], [], self._pause_s)
+        self._pause_s = min(_LONGEST_PAUSE_S, self._pause_s * 2)

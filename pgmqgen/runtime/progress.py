@@ -1,0 +1,60 @@
+"""The progress record: memory that a child and its parent share, one entry a delivery.
+
+The child notes what it starts and finishes; the parent reads it when the child is silent or
+dead. The parent recalls deliveries by raising `recall`: every ticket below it that has not
+started must not start. The child marks an entry as running before it looks at `recall`, the
+parent raises `recall` before it looks at the entries, so at most one of them runs it.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+
+CAPACITY = 2048
+"""Entries, and so the most deliveries that one child holds."""
+
+WAITING, RUNNING, DONE = 0, 1, 2
+
+_STARTS = 8
+_STATES = _STARTS + 8 * CAPACITY
+_SIZE = _STATES + CAPACITY
+
+
+class Progress:
+    """One child's record, mapped from the file descriptor `fd`.
+
+    states: WAITING, RUNNING or DONE for each entry
+    starts: monotonic clock in seconds when the entry began to run
+    recall: a one-item view; tickets below it must not start
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._map = mmap.mmap(fd, _SIZE)
+        self._view = memoryview(self._map)
+        self.recall = self._view[:_STARTS].cast("Q")
+        self.starts = self._view[_STARTS:_STATES].cast("d")
+        self.states = self._view[_STATES:]
+
+    @classmethod
+    def create(cls) -> Progress:
+        """Make a new record, all entries waiting."""
+        fd = _anonymous_file()
+        os.ftruncate(fd, _SIZE)
+        return cls(fd)
+
+    def close(self) -> None:
+        """Release the memory; the record must not be used afterwards."""
+        for view in (self.recall, self.starts, self.states, self._view):
+            view.release()
+        self._map.close()
+        os.close(self.fd)
+
+
+def _anonymous_file() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("pgmqgen-progress")
+    with tempfile.TemporaryFile() as file:  # where there is no memfd, as on macOS
+        return os.dup(file.fileno())

@@ -1,0 +1,190 @@
+"""What happens to one message inside a child: decode, validate, handle, and name the result.
+
+Shared by the sync and the async side; knows the hooks, but no socket except the control line.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from socket import socket
+from typing import Any
+
+from pgmqgen.errors import InvalidMessage
+from pgmqgen.runtime import progress, wire
+from pgmqgen.runtime.context import Context
+from pgmqgen.runtime.failure import describe
+from pgmqgen.runtime.hooks import Hooks, call_hook, overrides
+from pgmqgen.runtime.message import Controls, Message
+from pgmqgen.runtime.outcome import (
+    Archive,
+    Completed,
+    Delete,
+    Failed,
+    Failure,
+    Invalid,
+    Reject,
+    Release,
+    Result,
+    Retry,
+    Verdict,
+    Vetoed,
+)
+from pgmqgen.runtime.registry import Handler
+from pgmqgen.runtime.validation import Contract, parse_json
+
+log = logging.getLogger("pgmqgen.child")
+
+_VETO_DELAY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """One queue as this process serves it."""
+
+    number: int
+    name: str
+    contract: Contract[Any]
+    handler: Handler
+    is_async: bool
+    timeout_s: float
+
+
+class ControlLine:
+    """Asks the parent to act on a message now and waits for the answer."""
+
+    def __init__(self, sock: socket) -> None:
+        self._sock = sock
+        self._lock = threading.Lock()
+        self._buffer = wire.FrameBuffer()
+
+    def delete(self, ticket: int) -> bool:
+        return self._ask("delete", ticket, 0.0)
+
+    def archive(self, ticket: int) -> bool:
+        return self._ask("archive", ticket, 0.0)
+
+    def set_timeout(self, ticket: int, seconds: float) -> bool:
+        return self._ask("set_timeout", ticket, float(seconds))
+
+    def _ask(self, verb: str, ticket: int, seconds: float) -> bool:
+        with self._lock:
+            self._sock.sendall(wire.pack_frame((wire.CONTROL, verb, ticket, seconds)))
+            while True:
+                for _, applied in self._buffer.feed(wire.receive(self._sock)):
+                    return bool(applied)
+
+
+class Runner:
+    """Handles one job of one queue; shared by the sync and the async side."""
+
+    def __init__(
+        self,
+        record: progress.Progress,
+        hooks: Hooks,
+        context: Context,
+        controls: Controls,
+    ) -> None:
+        self.record = record
+        self.context = context
+        self._hooks = hooks
+        self._controls = controls
+        self._before = overrides(hooks, "before_handle")
+        self._after = overrides(hooks, "after_handle")
+
+    def start(self, job: wire.Job, now: float) -> bool:
+        """Note that a job runs; False if the parent has recalled it."""
+        ticket, index = job[0], job[1]
+        self.record.starts[index] = now
+        self.record.states[index] = progress.RUNNING
+        if ticket < self.record.recall[0]:
+            self.record.states[index] = progress.WAITING
+            return False
+        return True
+
+    def open(self, desk: Desk, job: wire.Job) -> Message[Any] | Result:
+        """Decode and validate; the message to handle, or the result if it must not be."""
+        try:
+            payload = desk.contract.decode(job[8])
+        except InvalidMessage as error:
+            return self._refuse(desk, job, error)
+        except Exception as error:
+            return Failed(describe(error))
+        message = self._message(desk, job, payload)
+        if self._before:
+            veto = call_hook(self._hooks, "before_handle", message)
+            if veto is False:
+                return Vetoed(_VETO_DELAY_S)
+            if isinstance(veto, Release):
+                return Vetoed(veto.delay_s)
+        return message
+
+    def close(self, message: Message[Any], error: BaseException | None) -> Result:
+        """Turn the end of a handler into a result, through the hooks."""
+        result = Completed() if error is None else self._fail(message, error)
+        if self._after:
+            call_hook(self._hooks, "after_handle", message, result)
+        return result
+
+    def _fail(self, message: Message[Any], error: BaseException) -> Result:
+        decided = call_hook(self._hooks, "on_error", error, message)
+        if message.settled:
+            log.error("%r raised after it was settled", message, exc_info=error)
+            return Completed()
+        failure = describe(error)
+        if decided is None and isinstance(error, Retry | Reject):
+            decided = error
+        if isinstance(decided, Reject):
+            failure = Failure("rejected", decided.reason, failure.traceback)
+        return Failed(failure, *_verdict(decided))
+
+    def time_out(self, message: Message[Any], limit_s: float, stack: str | None) -> Result:
+        """The result of an async handler that was cancelled at its time limit."""
+        if message.settled:
+            return Completed()
+        error = f"the handler ran longer than its limit of {limit_s:g} s"
+        return Failed(Failure("timeout", error, stack))
+
+    def _refuse(self, desk: Desk, job: wire.Job, error: InvalidMessage) -> Invalid:
+        try:
+            value = parse_json(job[8])
+        except InvalidMessage:
+            value = job[8]
+        message = self._message(desk, job, value)
+        decided = call_hook(self._hooks, "on_invalid", error.errors, message, desk.name)
+        text = f"{len(error.errors)} violation(s) of the schema: {error.errors[0]}"
+        failure = Failure("invalid", text, None, error.errors)
+        return Invalid(failure, *_verdict(decided))
+
+    def _message(self, desk: Desk, job: wire.Job, payload: Any) -> Message[Any]:
+        ticket, _, msg_id, read_count, attempt, enqueued_at, visible_at, headers, raw = job
+        return Message(
+            id=msg_id,
+            queue=desk.name,
+            payload=payload,
+            attempt=attempt,
+            read_count=read_count,
+            enqueued_at=enqueued_at,
+            visible_at=visible_at,
+            headers=headers,
+            raw=raw,
+            controls=self._controls,
+            ticket=ticket,
+        )
+
+
+def _verdict(decided: Any) -> tuple[Verdict | None, float | None]:
+    match decided:
+        case Retry(delay):
+            return "retry", delay
+        case Reject():
+            return "dead_letter", None
+        case Archive():
+            return "archive", None
+        case Delete():
+            return "delete", None
+        case None:
+            return None, None
+    log.error("a hook returned %r, expected Retry, Reject, Archive, Delete or None", decided)
+    return None, None

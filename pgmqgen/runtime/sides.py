@@ -1,0 +1,179 @@
+"""The two sides of a child: sync handlers on the main thread, async ones on an event loop.
+
+Each reads its own socket, so neither waits for the other, and reports results in frames.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import select
+import time
+from socket import socket
+from typing import Any
+
+from pgmqgen.runtime import progress, wire
+from pgmqgen.runtime.failure import describe
+from pgmqgen.runtime.message import Controls, Message
+from pgmqgen.runtime.outcome import Completed, Result, Vetoed
+from pgmqgen.runtime.runner import Desk, Runner
+
+_FLUSH_AFTER_S = 0.005
+"""A result waits at most this long for others to join its frame, unless a handler blocks."""
+_ASYNC_FLUSH_AFTER_S = 0.001
+
+
+class SyncSide:
+    """Runs sync handlers one after the other on the main thread."""
+
+    def __init__(self, sock: socket, desks: list[Desk], runner: Runner) -> None:
+        self._sock = sock
+        self._desks = desks
+        self._runner = runner
+
+    def run(self) -> None:
+        """Serve until told to stop or the parent is gone."""
+        buffer = wire.FrameBuffer()
+        while True:
+            for frame in buffer.feed(wire.receive(self._sock)):
+                if frame[0] == wire.STOP:
+                    return
+                self._run_chunk(self._desks[frame[1]], frame[2])
+
+    def _run_chunk(self, desk: Desk, jobs: list[wire.Job]) -> None:
+        states, runner = self._runner.record.states, self._runner
+        completed: list[int] = []
+        others: list[tuple[Any, ...]] = []
+        now = flushed_at = time.monotonic()
+        for job in jobs:
+            result = self._run_job(desk, job) if runner.start(job, now) else Vetoed(0.0)
+            now = time.monotonic()
+            if isinstance(result, Completed):
+                completed.append(job[0])
+                states[job[1]] = progress.DONE
+            else:
+                others.append(wire.pack_result(job[0], result))
+            if others or now - flushed_at > _FLUSH_AFTER_S:
+                self._report(desk, completed, others, now - flushed_at)
+                completed, others, flushed_at = [], [], now
+        if completed:
+            self._report(desk, completed, others, now - flushed_at)
+
+    def _run_job(self, desk: Desk, job: wire.Job) -> Result:
+        message = self._runner.open(desk, job)
+        if not isinstance(message, Message):
+            return message
+        error: BaseException | None = None
+        try:
+            returned = desk.handler(message, self._runner.context)
+            if inspect.isawaitable(returned):
+                error = TypeError("a sync handler returned an awaitable: define it by `async def`")
+        except BaseException as raised:  # SystemExit too ends the handler, not the process
+            error = raised
+        return self._runner.close(message, error)
+
+    def _report(
+        self, desk: Desk, completed: list[int], others: list[tuple[Any, ...]], seconds: float
+    ) -> None:
+        frame = (wire.DONE, desk.number, completed, others, seconds)
+        self._sock.sendall(wire.pack_frame(frame))
+
+
+class AsyncControls:
+    """Controls that also move the time limit of the running task."""
+
+    def __init__(self, line: Controls) -> None:
+        self.delete = line.delete
+        self.archive = line.archive
+        self._line = line
+        self.deadlines: dict[int, asyncio.Timeout] = {}
+
+    def set_timeout(self, ticket: int, seconds: float) -> bool:
+        applied = self._line.set_timeout(ticket, seconds)
+        deadline = self.deadlines.get(ticket)
+        if applied and deadline is not None:
+            deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+        return applied
+
+
+class AsyncSide:
+    """Runs async handlers as tasks of one event loop, on a thread of its own."""
+
+    def __init__(
+        self, sock: socket, desks: list[Desk], runner: Runner, controls: AsyncControls
+    ) -> None:
+        self._sock = sock
+        self._desks = desks
+        self._runner = runner
+        self._deadlines = controls.deadlines
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._completed: dict[int, list[int]] = {}
+        self._others: dict[int, list[tuple[Any, ...]]] = {}
+        self._flush_due = False
+
+    def run(self) -> None:
+        """Serve until told to stop. The thread's main function."""
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._sock.setblocking(False)
+        buffer = wire.FrameBuffer()
+        while True:
+            data = await loop.sock_recv(self._sock, wire.RECEIVE_SIZE)
+            for frame in buffer.feed(data or wire.end_orphaned()):
+                if frame[0] == wire.STOP:
+                    return
+                for job in frame[2]:
+                    task = loop.create_task(self._run_job(self._desks[frame[1]], job))
+                    self._tasks.add(task)  # the loop itself holds its tasks only weakly
+                    task.add_done_callback(self._tasks.discard)
+
+    async def _run_job(self, desk: Desk, job: wire.Job) -> None:
+        result: Message[Any] | Result = Vetoed(0.0)
+        if self._runner.start(job, time.monotonic()):
+            result = self._runner.open(desk, job)
+        if isinstance(result, Message):
+            result = await self._handle(desk, job[0], result)
+        if isinstance(result, Completed):
+            self._completed.setdefault(desk.number, []).append(job[0])
+            self._runner.record.states[job[1]] = progress.DONE
+        else:
+            packed = wire.pack_result(job[0], result)
+            self._others.setdefault(desk.number, []).append(packed)
+        if not self._flush_due:
+            self._flush_due = True
+            asyncio.get_running_loop().call_later(_ASYNC_FLUSH_AFTER_S, self._flush)
+
+    async def _handle(self, desk: Desk, ticket: int, message: Message[Any]) -> Result:
+        error: BaseException | None = None
+        try:
+            async with asyncio.timeout(desk.timeout_s) as deadline:
+                self._deadlines[ticket] = deadline
+                await desk.handler(message, self._runner.context)
+        except BaseException as raised:  # cancellation by the handler itself included
+            error = raised
+        finally:
+            self._deadlines.pop(ticket, None)
+        if deadline.expired() and isinstance(error, TimeoutError):
+            stack = describe(error.__cause__ or error).traceback
+            return self._runner.time_out(message, desk.timeout_s, stack)
+        return self._runner.close(message, error)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        for number in self._completed.keys() | self._others.keys():
+            completed = self._completed.pop(number, [])
+            others = self._others.pop(number, [])
+            frame = wire.pack_frame((wire.DONE, number, completed, others, 0.0))
+            _send_now(self._sock, frame)
+
+
+def _send_now(sock: socket, data: bytes) -> None:
+    """Send on a non-blocking socket, waiting while the parent is slow to read."""
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[sock.send(view) :]
+        except BlockingIOError:
+            select.select([], [sock], [])

@@ -1,0 +1,309 @@
+"""A slot: one child process, the sockets to it, and what it holds.
+
+A slot knows processes and frames; what the results mean is its lane's business.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
+from socket import socket, socketpair
+from typing import Any
+
+from pgmqgen.runtime import progress, wire
+from pgmqgen.runtime.delivery import Delivery
+
+_SETTLE_MEMORY_S = 0.002
+"""How long the parent waits, after a recall, for the child's last notes to reach memory."""
+_STOP_S = 5.0
+
+
+class Channel:
+    """The parent's end of one socket: whole frames in, frames out without ever blocking.
+
+    held: deliveries sent and not yet reported, by ticket, in the order sent
+    load_s: what their handling is expected to take
+    """
+
+    def __init__(
+        self, sock: socket, selector: BaseSelector, on_frame: Callable[[wire.Frame], None]
+    ) -> None:
+        self.held: dict[int, Delivery] = {}
+        self.load_s = 0.0
+        self.closed = False
+        self._sock = sock
+        self._selector = selector
+        self._on_frame = on_frame
+        self._incoming = wire.FrameBuffer()
+        self._outgoing: deque[memoryview] = deque()
+        sock.setblocking(False)
+        selector.register(sock, EVENT_READ, self.on_event)
+
+    def send(self, frame: wire.Frame) -> None:
+        """Queue a frame and write as much as the socket takes now."""
+        self._outgoing.append(memoryview(wire.pack_frame(frame)))
+        if len(self._outgoing) == 1:
+            self._write()
+
+    def on_event(self, mask: int) -> None:
+        """The selector says that the socket is ready."""
+        if mask & EVENT_WRITE:
+            self._write()
+        if mask & EVENT_READ:
+            self.read()
+
+    def read(self) -> None:
+        """Take in what has arrived; `closed` is set at the end of file."""
+        while not self.closed:
+            try:
+                data = self._sock.recv(wire.RECEIVE_SIZE)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.close()
+                return
+            for frame in self._incoming.feed(data):
+                self._on_frame(frame)
+
+    def close(self) -> None:
+        """Close the socket; queued frames are dropped."""
+        if not self.closed:
+            self.closed = True
+            self._selector.unregister(self._sock)
+            self._sock.close()
+            self._outgoing.clear()
+
+    def release(self, ticket: int) -> Delivery | None:
+        """Take a delivery out of `held`; None if it is not there (any more)."""
+        delivery = self.held.pop(ticket, None)
+        if delivery is not None:
+            self.load_s = self.load_s - delivery.cost_s if self.held else 0.0
+        return delivery
+
+    def _write(self) -> None:
+        try:
+            while self._outgoing:
+                view = self._outgoing[0]
+                sent = self._sock.send(view)
+                if sent < len(view):
+                    self._outgoing[0] = view[sent:]
+                else:
+                    self._outgoing.popleft()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.close()
+            return
+        events = EVENT_READ | EVENT_WRITE if self._outgoing else EVENT_READ
+        if self._selector.get_key(self._sock).events != events:
+            self._selector.modify(self._sock, events, self.on_event)
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What a dead slot held: `finished` only lacked a report, `running` was begun, `waiting` not."""
+
+    finished: list[Delivery] = field(default_factory=list)
+    running: list[Delivery] = field(default_factory=list)
+    waiting: list[Delivery] = field(default_factory=list)
+
+
+class Slot:
+    """One child process and its two channels.
+
+    state: `starting`, `ready`, `broken` (could not load its handlers; see `complaint`) or `dead`
+    kinds: whether the handler of each queue is async, once it is ready
+    condemned: the ticket whose time limit made the parent kill the process, or None
+    blocked: the running handler takes so long that others had better not wait behind it
+    reserved: set aside for a delivery that must run alone
+    """
+
+    def __init__(
+        self,
+        options: dict[str, Any],
+        selector: BaseSelector,
+        on_done: Callable[[Slot, Channel, wire.Frame], None],
+        on_control: Callable[[Slot, wire.Frame], None],
+    ) -> None:
+        self.state = "starting"
+        self.kinds: list[bool] = []
+        self.complaint: tuple[str, str | None] = ("", None)
+        self.condemned: int | None = None
+        self.blocked = False
+        self.reserved = False
+        self.started_at = time.monotonic()
+        self.completed = 0
+        self._on_done = on_done
+        self._next_ticket = 1
+        self._free = list(range(progress.CAPACITY))
+        self._record = progress.Progress.create()
+        pairs = [socketpair() for _ in range(3)]
+        self.sync = Channel(pairs[0][0], selector, lambda frame: self._receive(self.sync, frame))
+        self.asynchronous = Channel(
+            pairs[1][0], selector, lambda frame: self._receive(self.asynchronous, frame)
+        )
+        self.control = Channel(pairs[2][0], selector, lambda frame: on_control(self, frame))
+        self._process = _start_process([pair[1] for pair in pairs], self._record.fd)
+        self.sync.send((wire.START, options))
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child."""
+        return self._process.pid
+
+    @property
+    def room(self) -> int:
+        """How many more deliveries the progress record has entries for."""
+        return len(self._free)
+
+    def holds(self) -> int:
+        """How many deliveries the child has."""
+        return len(self.sync.held) + len(self.asynchronous.held)
+
+    def channel(self, is_async: bool) -> Channel:
+        """The channel that serves sync or async handlers."""
+        return self.asynchronous if is_async else self.sync
+
+    def dispatch(self, number: int, is_async: bool, deliveries: Sequence[Delivery]) -> None:
+        """Send deliveries of one queue to the child."""
+        channel = self.channel(is_async)
+        states = self._record.states
+        jobs: list[wire.Job] = []
+        ticket = self._next_ticket
+        for delivery in deliveries:
+            index = self._free.pop()
+            states[index] = progress.WAITING
+            delivery.ticket, delivery.index = ticket, index
+            channel.held[ticket] = delivery
+            channel.load_s += delivery.cost_s
+            jobs.append(
+                (
+                    ticket,
+                    index,
+                    delivery.msg_id,
+                    delivery.read_ct,
+                    delivery.account.attempt,
+                    delivery.enqueued_at,
+                    delivery.visible_at,
+                    delivery.headers,
+                    delivery.raw,
+                )
+            )
+            ticket += 1
+        self._next_ticket = ticket
+        channel.send((wire.RUN, number, jobs))
+
+    def take(self, channel: Channel, ticket: int) -> Delivery | None:
+        """Take back a delivery that the child has reported; None if it is not held."""
+        delivery = channel.release(ticket)
+        if delivery is not None:
+            self._free.append(delivery.index)
+            self.completed += 1
+        return delivery
+
+    def find(self, ticket: int) -> Delivery | None:
+        """The delivery that the child holds under `ticket`."""
+        return self.sync.held.get(ticket) or self.asynchronous.held.get(ticket)
+
+    def running(self, channel: Channel) -> list[tuple[Delivery, float]]:
+        """Deliveries that have begun, each with the monotonic time when it did."""
+        record = self._record
+        return [
+            (delivery, record.starts[delivery.index])
+            for delivery in channel.held.values()
+            if record.states[delivery.index] == progress.RUNNING
+        ]
+
+    def harvest(self) -> list[Delivery]:
+        """Take what the child has finished but, busy with the next, not yet reported."""
+        states = self._record.states
+        done = [d for d in self.sync.held.values() if states[d.index] == progress.DONE]
+        return [d for d in done if self.take(self.sync, d.ticket)]
+
+    def recall(self) -> list[Delivery]:
+        """Take back every delivery that has not begun; the child will not begin it."""
+        self._record.recall[0] = self._next_ticket
+        time.sleep(_SETTLE_MEMORY_S)
+        states = self._record.states
+        taken = []
+        for channel in (self.sync, self.asynchronous):
+            waiting = [d for d in channel.held.values() if states[d.index] == progress.WAITING]
+            taken += [d for d in waiting if self.take(channel, d.ticket)]
+        return taken
+
+    def kill(self, condemned: int | None = None) -> None:
+        """Kill the process; `condemned` is the ticket of the handler past its time limit."""
+        self.condemned = condemned
+        self._process.kill()
+
+    def has_died(self) -> bool:
+        """Whether the process has ended."""
+        return self.sync.closed or self._process.poll() is not None
+
+    def bury(self) -> Remains:
+        """Reap a dead process, read its last reports, and sort what it held."""
+        self._process.kill()
+        self._process.wait()
+        remains = Remains()
+        for channel in (self.sync, self.asynchronous, self.control):
+            channel.read()
+            channel.close()
+            for delivery in channel.held.values():
+                state = self._record.states[delivery.index]
+                if state == progress.DONE:
+                    remains.finished.append(delivery)
+                elif state == progress.RUNNING:
+                    remains.running.append(delivery)
+                else:
+                    remains.waiting.append(delivery)
+            channel.held.clear()
+        self.state = "broken" if self.state == "broken" else "dead"
+        self._record.close()
+        return remains
+
+    def epitaph(self) -> str:
+        """How the process ended, in words."""
+        code = self._process.returncode
+        if code is not None and code < 0:
+            return f"the process was ended by {signal.Signals(-code).name}"
+        return f"the process exited with status {code}"
+
+    def stop(self) -> None:
+        """End an idle child and reap it."""
+        for channel in (self.asynchronous, self.sync):
+            if not channel.closed:
+                channel.send((wire.STOP,))
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+        self.bury()
+
+    def _receive(self, channel: Channel, frame: wire.Frame) -> None:
+        match frame:
+            case (wire.READY, kinds):
+                self.kinds = kinds
+                self.state = "ready"
+            case (wire.BROKEN, message, hint):
+                self.complaint = (message, hint)
+                self.state = "broken"
+            case _:
+                self._on_done(self, channel, frame)
+
+
+def _start_process(socks: Sequence[socket], record_fd: int) -> subprocess.Popen[bytes]:
+    fds = [*(sock.fileno() for sock in socks), record_fd]
+    command = [sys.executable, "-m", "pgmqgen.runtime.child", *map(str, fds)]
+    try:
+        return subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL)
+    finally:
+        for sock in socks:
+            sock.close()

@@ -1,0 +1,115 @@
+"""What parent and child say to each other: length-prefixed frames of plain values.
+
+Marshal carries only plain values, so nothing that a handler raises or returns can fail to
+cross, and both ends run the same interpreter.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import struct
+from socket import socket
+from typing import Any, NoReturn, cast
+
+from pgmqgen.errors import Violation
+from pgmqgen.runtime.outcome import Completed, Failed, Failure, Invalid, Result, Vetoed
+
+_LENGTH = struct.Struct("!Q")
+HEADER_SIZE = _LENGTH.size
+
+Frame = tuple[Any, ...]
+
+# Parent to child
+START = 0  # (START, options)
+RUN = 1  # (RUN, queue number, [job, ...])
+STOP = 2  # (STOP,)
+# Child to parent
+READY = 3  # (READY, [whether the handler is async, for each queue])
+BROKEN = 4  # (BROKEN, message, hint)
+DONE = 5  # (DONE, queue number, [ticket that completed, ...], [packed result, ...], seconds)
+# Child to parent and back, on the control socket
+CONTROL = 6  # (CONTROL, verb, ticket, seconds) -> (CONTROL, whether it was applied)
+
+Job = tuple[int, int, int, int, int, bytes, bytes, bytes | None, bytes]
+"""ticket, progress index, msg_id, read_ct, attempt, enqueued_at, vt, headers, message"""
+
+
+def pack_frame(frame: Frame) -> bytes:
+    """Encode one frame with its length in front."""
+    body = marshal.dumps(frame)
+    return _LENGTH.pack(len(body)) + body
+
+
+class FrameBuffer:
+    """Collects received bytes and gives whole frames."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Add received bytes; return the frames that are complete now."""
+        self._data += data
+        frames: list[Frame] = []
+        start = 0
+        while len(self._data) - start >= HEADER_SIZE:
+            (length,) = _LENGTH.unpack_from(self._data, start)
+            end = start + HEADER_SIZE + length
+            if len(self._data) < end:
+                break
+            with memoryview(self._data) as view:
+                frames.append(cast(Frame, marshal.loads(view[start + HEADER_SIZE : end])))
+            start = end
+        del self._data[:start]
+        return frames
+
+
+RECEIVE_SIZE = 1 << 18
+_ORPHANED = 70
+
+
+def receive(sock: socket) -> bytes:
+    """In a child: some bytes from the parent; ends the process if the parent is gone."""
+    return sock.recv(RECEIVE_SIZE) or end_orphaned()
+
+
+def end_orphaned() -> NoReturn:
+    """In a child: end at once, for whoever could use a result is gone."""
+    os._exit(_ORPHANED)
+
+
+def pack_result(ticket: int, result: Result) -> tuple[Any, ...]:
+    """A result as plain values. `unpack_result` is its inverse."""
+    match result:
+        case Completed():
+            return (ticket, "completed")
+        case Vetoed(delay_s):
+            return (ticket, "vetoed", delay_s)
+        case Failed(failure, verdict, delay_s):
+            return (ticket, "failed", _pack_failure(failure), verdict, delay_s)
+        case Invalid(failure, verdict, delay_s):
+            return (ticket, "invalid", _pack_failure(failure), verdict, delay_s)
+
+
+def unpack_result(packed: tuple[Any, ...]) -> tuple[int, Result]:
+    """Ticket and result of a packed result."""
+    match packed:
+        case (ticket, "completed"):
+            return ticket, Completed()
+        case (ticket, "vetoed", delay_s):
+            return ticket, Vetoed(delay_s)
+        case (ticket, "failed", failure, verdict, delay_s):
+            return ticket, Failed(_unpack_failure(failure), verdict, delay_s)
+        case (ticket, "invalid", failure, verdict, delay_s):
+            return ticket, Invalid(_unpack_failure(failure), verdict, delay_s)
+    raise AssertionError(f"not a packed result: {packed!r}")
+
+
+def _pack_failure(failure: Failure) -> tuple[Any, ...]:
+    errors = [(error.pointer, error.keyword, error.message) for error in failure.errors]
+    return (failure.reason, failure.error, failure.traceback, errors)
+
+
+def _unpack_failure(packed: tuple[Any, ...]) -> Failure:
+    reason, error, traceback, errors = packed
+    return Failure(reason, error, traceback, tuple(Violation(*error) for error in errors))
