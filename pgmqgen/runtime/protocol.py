@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from pgmqgen.errors import InvalidMessage, Violation
 from pgmqgen.queue import MAX_NAME_LENGTH
@@ -17,7 +17,7 @@ from pgmqgen.runtime import sql
 from pgmqgen.runtime.headers import Headers, HeaderWriter
 from pgmqgen.runtime.message import FOREIGN_HEADERS
 from pgmqgen.runtime.postgres import Call
-from pgmqgen.runtime.validation import dump_json, parse_json
+from pgmqgen.runtime.validation import dump_json, encode_each, parse_json
 
 T = TypeVar("T")
 Delay = float | timedelta | datetime
@@ -28,7 +28,10 @@ _KEPT_ERROR_LENGTH = 1_000
 
 
 class Codec(Protocol[T]):
-    """What a queue needs to know of its payloads; a Contract or a QueueSpec is one."""
+    """What a queue needs to know of its payloads; a Contract or a QueueSpec is one.
+
+    One that also has `encode_batch`, as these have, writes a whole batch by one call.
+    """
 
     @property
     def fingerprint(self) -> str: ...
@@ -117,16 +120,16 @@ class QueueProtocol(Generic[T]):
     ) -> Call | None:
         """Insert messages by one statement; None if there are none. Raises like `send`."""
         vt = _visibility(delay)
-        bodies = self._encode_all(payloads)
-        batch = f"[{b','.join(bodies).decode()}]"
+        payloads = list(payloads)
+        batch = self._encode_batch(payloads).decode()
         if isinstance(headers, Sequence):
-            each = self._headers.write_each(headers, len(bodies))
+            each = self._headers.write_each(headers, len(payloads))
             call = self._call(sql.SEND_BATCH_WITH_HEADERS_EACH, *vt, each, batch)
         elif (written := self._headers.write(headers)) is not None:
             call = self._call(sql.SEND_BATCH_WITH_HEADERS, *vt, written, batch)
         else:
             call = self._call(sql.SEND_BATCH, *vt, batch)
-        return call if bodies else None
+        return call if payloads else None
 
     def read(self, visibility_timeout: float | timedelta, quantity: int) -> Call:
         """Lease messages. Raises ValueError for a negative time or a quantity below 1."""
@@ -183,18 +186,10 @@ class QueueProtocol(Generic[T]):
     def _encode(self, payload: T) -> bytes:
         return self._codec.encode(payload) if self._codec else dump_json(payload)
 
-    def _encode_all(self, payloads: Iterable[T]) -> list[bytes]:
-        encode = self._codec.encode if self._codec else dump_json
-        bodies: list[bytes] = []
-        violations: list[Violation] = []
-        for index, payload in enumerate(payloads):
-            try:
-                bodies.append(encode(payload))
-            except InvalidMessage as error:
-                violations += (_prefixed(index, violation) for violation in error.errors)
-        if violations:
-            raise InvalidMessage(violations, queue=self.name)
-        return bodies
+    def _encode_batch(self, payloads: list[T]) -> bytes:
+        if (batch := getattr(self._codec, "encode_batch", None)) is not None:
+            return cast(bytes, batch(payloads))
+        return encode_each(self._encode, payloads, queue=self.name)
 
     def _decode(self, row: Row) -> ReceivedMessage[T] | InvalidDelivery:
         msg_id, read_count, enqueued_at, visible_at, body, headers = row
@@ -244,10 +239,6 @@ def _seconds(value: float | timedelta, what: str) -> float:
 
 def _fence(message: ReceivedMessage[Any] | int) -> tuple[int, int | None]:
     return (message, None) if isinstance(message, int) else (message.id, message.read_count)
-
-
-def _prefixed(index: int, violation: Violation) -> Violation:
-    return Violation(f"/{index}{violation.pointer}", violation.keyword, violation.message)
 
 
 def _shortened(violation: Violation) -> dict[str, str]:

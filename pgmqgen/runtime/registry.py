@@ -67,6 +67,10 @@ class QueueSpec(Generic[T]):
         """Write a typed payload as validated JSON text. Raises InvalidMessage."""
         return self.contract.encode(payload)
 
+    def encode_batch(self, payloads: Sequence[T]) -> bytes:
+        """Write typed payloads as one validated JSON array. Raises InvalidMessage."""
+        return self.contract.encode_batch(payloads)
+
     def load_handler(self) -> Handler:
         """Import the queue's handler. Raises RegistryError if there is none."""
         try:

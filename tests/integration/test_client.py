@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 
 from pgmqgen import Contract, DatabaseError, InvalidMessage, Queue, ReceivedMessage, Violation
@@ -335,10 +336,10 @@ def test_invalid_messages_may_be_handed_over(
 
     def settle(errors: Sequence[Violation], message: ReceivedMessage[Any]) -> None:
         seen.append((message.payload, [error.keyword for error in errors]))
-        queue.delete(message)
+        strict.delete(message)
 
-    with Queue(database_url, "orders", ORDER, on_invalid=settle) as queue:
-        assert queue.read() == []
+    with Queue(database_url, "orders", ORDER, on_invalid=settle) as strict:
+        assert strict.read() == []
     assert seen == [([], ["type"])]
     assert rows(db, "*") == []
 
@@ -380,7 +381,7 @@ def test_the_settings_of_the_callers_connection_do_not_matter(
 ) -> None:
     url = database_url + "&options=-c%20TimeZone%3DAsia/Tokyo%20-c%20DateStyle%3DGerman"
     with psycopg.connect(url, row_factory=dict_row, prepare_threshold=None) as connection:
-        psycopg.types.json.set_json_loads(lambda raw: "loaded", connection)
+        set_json_loads(lambda raw: "loaded", connection)
         queue = Queue(connection, "orders", ORDER)
         assert queue.send_batch([{"total": 2**70}]) == [1]
         [message] = queue.read()
@@ -521,7 +522,7 @@ def test_a_forked_process_leaves_its_parents_connection_alone(
 
 
 def test_a_queue_that_does_not_exist(database_url: str) -> None:
-    for call in (
+    calls: list[Callable[[Queue[Any]], object]] = [
         lambda queue: queue.send(1),
         lambda queue: queue.send_batch([1]),
         lambda queue: queue.read(),
@@ -529,7 +530,8 @@ def test_a_queue_that_does_not_exist(database_url: str) -> None:
         lambda queue: queue.archive(1),
         lambda queue: queue.set_timeout(1, 1),
         lambda queue: queue.metrics(),
-    ):
+    ]
+    for call in calls:
         with Queue(database_url, "missing") as queue, pytest.raises(DatabaseError) as caught:
             call(queue)
         assert str(caught.value) == "queue `missing` does not exist"
