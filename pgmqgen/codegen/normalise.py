@@ -1,0 +1,312 @@
+"""Reduces a bundled JSON Schema to the shapes that Python types can say.
+
+The verdict on a message is JSON Schema's; a model only gives a valid message its type. So every
+rule that a type cannot keep exactly is dropped here, and a model accepts all that its schema does:
+constraints go, `allOf` becomes one object, unions of tagged objects get their discriminator.
+What is left are classes (in `$defs`, under their final names), literals, lists, unions and scalars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from pgmqgen.codegen.merge import merge
+from pgmqgen.schema.keywords import DEFAULT_DRAFT, REF_STANDS_ALONE, draft_of
+from pgmqgen.schema.names import BUILTIN_TYPES, RESERVED_TYPES, pascal_case
+
+Shape = dict[str, Any]
+
+ANY: Shape = {}
+_FORMATS = {"date": "Date", "date-time": "DateTime", "uuid": "Uuid"}
+"""Formats that have a type in pgmqgen.runtime.formats; all others stay text."""
+_SHAPING = frozenset({
+    "$ref", "additionalProperties", "allOf", "anyOf", "const", "enum", "items", "oneOf",
+    "prefixItems", "properties", "type",
+})  # fmt: skip
+"""Keywords that say what type a value has; the others only narrow it."""
+
+
+def normalise(schema: dict[str, Any] | bool, payload: str, taken: frozenset[str]) -> Shape:
+    """Return the shape of a bundled schema.
+
+    payload: name of the root's class; taken: names that no other class may have
+    """
+    return _Normaliser(schema, payload, taken).run()
+
+
+class _Normaliser:
+    def __init__(self, schema: dict[str, Any] | bool, payload: str, taken: frozenset[str]) -> None:
+        self._schema = schema
+        self._taken = taken | {payload} | RESERVED_TYPES | BUILTIN_TYPES
+        self._payload = payload
+        self._ref_stands_alone = (draft_of(schema) or DEFAULT_DRAFT) in REF_STANDS_ALONE
+        self._classes: dict[str, Shape] = {}
+        self._links: dict[str, str] = {}
+        self._open: list[str] = []
+
+    def run(self) -> Shape:
+        if self._is_class(flat := self._flatten(self._schema)):
+            self._links["#"] = "#"
+            root = self._class(flat, self._payload)
+        else:
+            root = self._shape(self._schema, self._payload)
+        document = {**root, "$defs": self._classes}
+        _discriminate(document, self._classes)
+        return document
+
+    def _shape(self, schema: Any, name: str) -> Shape:
+        """The shape of a schema; a class made for it is called `name` unless it has a title."""
+        if not isinstance(schema, dict):
+            return ANY
+        if (ref := self._plain_ref(schema)) is not None:
+            return self._describe(self._reference(ref, name), schema)
+        return self._describe(self._flat_shape(self._flatten(schema), name), schema)
+
+    def _flat_shape(self, flat: Shape, name: str) -> Shape:
+        for keyword in ("oneOf", "anyOf"):
+            if keyword in flat:
+                return self._union(flat, keyword, name)
+        if "const" in flat or "enum" in flat:
+            return _literal(flat)
+        types = _types(flat)
+        if len(types) > 1:
+            return _join([self._flat_shape({**flat, "type": kind}, name) for kind in types])
+        return self._typed_shape(types[0] if types else "", flat, name)
+
+    def _typed_shape(self, kind: str, flat: Shape, name: str) -> Shape:
+        match kind:
+            case "object":
+                return self._object(flat, name)
+            case "array":
+                return {"type": "array", "items": self._items(flat, name)}
+            case "number":
+                return {"anyOf": [{"type": "integer"}, {"type": "number"}]}
+            case "string" if flat.get("format") in _FORMATS:
+                custom = f"pgmqgen.runtime.formats.{_FORMATS[flat['format']]}"
+                return {"type": "string", "customTypePath": custom}
+            case "string" | "integer" | "boolean" | "null":
+                return {"type": kind}
+            case _:
+                return ANY
+
+    def _items(self, flat: Shape, name: str) -> Shape:
+        items = flat.get("items", True)
+        if "prefixItems" in flat or isinstance(items, list):
+            return ANY
+        return self._shape(items, f"{name}Item")
+
+    def _object(self, flat: Shape, name: str) -> Shape:
+        if not self._is_class(flat):
+            values = ANY if "patternProperties" in flat else flat.get("additionalProperties", True)
+            return {"type": "object", "additionalProperties": self._shape(values, name) or True}
+        own = self._free_name(_class_name(flat.get("title")) or name)
+        self._classes[own] = ANY  # taken from now on
+        self._classes[own] = self._class(flat, own)
+        return {"$ref": f"#/$defs/{own}"}
+
+    def _class(self, flat: Shape, name: str) -> Shape:
+        required = [key for key in flat.get("required", ()) if isinstance(key, str)]
+        properties: dict[str, Any] = {
+            key: self._shape(value, _class_name(key) or f"{name}Value")
+            for key, value in flat.get("properties", {}).items()
+            if value is not False
+        }
+        for key in required:
+            properties.setdefault(key, ANY)
+        closed = flat.get("additionalProperties") is False and "patternProperties" not in flat
+        shape: Shape = {
+            "type": "object",
+            "properties": properties,
+            "required": [key for key in properties if key in required],
+            "additionalProperties": not closed,
+        }
+        return self._describe(shape, flat)
+
+    def _union(self, flat: Shape, keyword: str, name: str) -> Shape:
+        base = {key: value for key, value in flat.items() if key not in ("oneOf", "anyOf")}
+        branches = flat[keyword]
+        if not any(self._is_shaping(branch) for branch in branches):
+            return self._flat_shape(base, name)
+        return _join([self._branch(base, branch, name) for branch in branches])
+
+    def _branch(self, base: Shape, branch: Any, name: str) -> Shape:
+        own = _branch_name(branch) or name
+        rest = {key for key in base.keys() & _SHAPING if key != "type"}
+        if not rest and ("type" not in base or _types(self._flatten(branch)) == _types(base)):
+            return self._shape(branch, own)
+        untitled = {
+            key: value for key, value in base.items() if key not in ("title", "description")
+        }
+        ref = branch.get("$ref") if isinstance(branch, dict) else None
+        merged = merge(untitled, self._flatten(branch))
+        return self._flat_shape(merged, (_class_name(_last_step(ref)) if ref else None) or own)
+
+    def _reference(self, ref: str, name: str) -> Shape:
+        if ref in self._links:
+            return {"$ref": self._links[ref]}
+        target = self._resolve(ref)
+        if ref in self._open:
+            return ANY  # a type that holds itself without a class between
+        self._open.append(ref)
+        shape = self._reference_shape(ref, target, name)
+        self._open.pop()
+        return shape
+
+    def _reference_shape(self, ref: str, target: Any, name: str) -> Shape:
+        flat = self._flatten(target)
+        if not self._is_class(flat):
+            return self._shape(target, name)
+        base = _class_name(flat.get("title")) or _class_name(_last_step(ref)) or name
+        own = self._free_name(base)
+        self._links[ref] = f"#/$defs/{own}"
+        self._classes[own] = ANY  # taken from now on, also by references from inside
+        self._classes[own] = self._class(flat, own)
+        return {"$ref": self._links[ref]}
+
+    def _flatten(self, schema: Any, seen: tuple[str, ...] = ()) -> Shape:
+        """One schema without `$ref` and `allOf` that admits what `schema` does, or more."""
+        if not isinstance(schema, dict):
+            return ANY
+        ref = schema.get("$ref")
+        if isinstance(ref, str) and self._ref_stands_alone:
+            schema = {"$ref": ref}
+        own = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
+        parts = [*([{"$ref": ref}] if isinstance(ref, str) and len(schema) > 1 else [])]
+        if isinstance(ref, str) and len(schema) == 1:
+            return ANY if ref in seen else self._flatten(self._resolve(ref), (*seen, ref))
+        parts += schema.get("allOf", [])
+        result: Shape = {}
+        for part in parts:
+            result = merge(result, self._flatten(part, seen))
+        for annotation in ("title", "description"):
+            result.pop(annotation, None)
+        return merge(result, own) if parts else own
+
+    def _plain_ref(self, schema: Shape) -> str | None:
+        ref = schema.get("$ref")
+        beside = schema.keys() & _SHAPING - {"$ref"}
+        plain = isinstance(ref, str) and (self._ref_stands_alone or not beside - {"required"})
+        return ref if plain else None
+
+    def _resolve(self, ref: str) -> Any:
+        value: Any = self._schema
+        for step in unquote(ref.removeprefix("#")).split("/")[1:]:
+            key = step.replace("~1", "/").replace("~0", "~")
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        return value
+
+    def _is_class(self, flat: Shape) -> bool:
+        if flat.keys() & {"oneOf", "anyOf"}:
+            branches = flat.get("oneOf", flat.get("anyOf"))
+            if any(self._is_shaping(branch) for branch in branches or ()):
+                return False
+        return (
+            bool(flat.get("properties"))
+            and not flat.keys() & {"enum", "const"}
+            and _types(flat) == ["object"]
+        )
+
+    def _is_shaping(self, branch: Any) -> bool:
+        return isinstance(branch, dict) and bool(branch.keys() & _SHAPING)
+
+    def _free_name(self, base: str) -> str:
+        taken = self._taken | self._classes.keys()
+        names = [base, *(f"{base}{number}" for number in range(2, len(taken) + 3))]
+        return next(name for name in names if name not in taken)
+
+    def _describe(self, shape: Shape, schema: Shape) -> Shape:
+        description = schema.get("description")
+        if not isinstance(description, str) or not description.strip() or "description" in shape:
+            return shape
+        return {**shape, "description": description.strip()}
+
+
+def _types(flat: Mapping[str, Any]) -> list[str]:
+    given = flat.get("type")
+    if isinstance(given, list):
+        return ["number" if kind == "integer" and "number" in given else kind for kind in given]
+    if isinstance(given, str):
+        return [given]
+    return ["object"] if "properties" in flat else []
+
+
+def _literal(flat: Shape) -> Shape:
+    values = [flat["const"]] if "const" in flat else flat["enum"]
+    literals = [value for value in values if isinstance(value, str | bool | int)]
+    others = [value for value in values if not isinstance(value, str | bool | int)]
+    shapes: list[Shape] = [{"enum": list(dict.fromkeys(literals))}] if literals else []
+    return _join([*shapes, *map(_shape_of_value, others)]) if shapes or others else ANY
+
+
+def _shape_of_value(value: Any) -> Shape:
+    match value:
+        case None:
+            return {"type": "null"}
+        case float():
+            return {"anyOf": [{"type": "integer"}, {"type": "number"}]}
+        case list():
+            return {"type": "array", "items": ANY}
+        case _:
+            return {"type": "object", "additionalProperties": True}
+
+
+def _join(shapes: list[Shape]) -> Shape:
+    """The union of shapes, without nesting and duplicates."""
+    flat: list[Shape] = []
+    for shape in shapes:
+        for branch in shape.get("anyOf", [shape]):
+            plain = {key: value for key, value in branch.items() if key != "description"}
+            if not plain:
+                return ANY
+            if plain not in flat:
+                flat.append(plain)
+    return flat[0] if len(flat) == 1 else {"anyOf": flat}
+
+
+def _class_name(text: Any) -> str | None:
+    if not isinstance(text, str):
+        return None
+    name = text if text.isidentifier() and text[0].isupper() else pascal_case(text)
+    return name or None
+
+
+def _branch_name(branch: Any) -> str | None:
+    """The name that a tag gives its branch: `OrderPaid` for `type: order_paid`."""
+    properties = branch.get("properties") if isinstance(branch, dict) else None
+    for value in properties.values() if isinstance(properties, dict) else ():
+        if isinstance(value, dict) and isinstance(value.get("const"), str):
+            return _class_name(value["const"])
+    return None
+
+
+def _last_step(ref: str) -> str:
+    return unquote(ref.rpartition("/")[2]).replace("~1", "/").replace("~0", "~")
+
+
+def _discriminate(shape: Any, classes: Mapping[str, Shape]) -> None:
+    """Name the tag of every union whose branches are classes that share one."""
+    for child in shape.values() if isinstance(shape, dict) else shape:
+        if isinstance(child, dict | list):
+            _discriminate(child, classes)
+    branches = shape.get("anyOf") if isinstance(shape, dict) else None
+    if not branches or not all(_is_class_ref(branch) for branch in branches):
+        return
+    members = [classes[branch["$ref"].rpartition("/")[2]] for branch in branches]
+    if tag := next(_shared_tags(members), None):
+        shape["discriminator"] = {"propertyName": tag}
+
+
+def _is_class_ref(branch: Any) -> bool:
+    return isinstance(branch, dict) and str(branch.get("$ref")).startswith("#/$defs/")
+
+
+def _shared_tags(members: list[Shape]) -> Iterator[str]:
+    for tag in members[0]["required"]:
+        values = [member["properties"].get(tag, ANY).get("enum", ()) for member in members]
+        known = [value for enum in values for value in enum]
+        required = all(tag in member["required"] for member in members)
+        texts = all(values) and all(isinstance(value, str) for value in known)
+        if required and texts and len(known) == len(set(known)) and tag.isidentifier():
+            yield tag

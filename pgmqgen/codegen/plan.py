@@ -1,0 +1,126 @@
+"""SchemaSet -> RenderJob*: which files there are to be, and what goes into each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from pgmqgen.codegen.models import Models, make_models
+from pgmqgen.config import Config
+from pgmqgen.queue import Backoff, QueueSettings
+from pgmqgen.schema.load import QueueSchema, SchemaSet
+
+Policy = Literal["overwrite", "create"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderJob:
+    """One file to render.
+
+    template: name of its template; path: the file, absolute
+    policy: `overwrite`: pgmqgen owns the file; `create`: the user does, once it is there
+    """
+
+    template: str
+    path: Path
+    policy: Policy = "overwrite"
+    context: Mapping[str, Any]
+
+
+def plan(schemas: SchemaSet, config: Config) -> Iterator[RenderJob]:
+    """Yield a job for each file of the generated package."""
+    output, handlers = config.output, config.handlers
+    queues = [_describe(queue, config) for queue in schemas.queues]
+    everything = {"queues": queues}
+    yield RenderJob(template="package.py.jinja", path=output / "__init__.py", context=everything)
+    yield RenderJob(template="py.typed.jinja", path=output / "py.typed", context={})
+    yield RenderJob(template="registry.py.jinja", path=output / "registry.py", context=everything)
+    yield RenderJob(
+        template="handlers.py.jinja", path=handlers / "__init__.py", policy="create", context={}
+    )
+    for queue in queues:
+        yield from _plan_queue(queue, config)
+
+
+def _plan_queue(queue: Mapping[str, Any], config: Config) -> Iterator[RenderJob]:
+    folder = config.output / queue["module"]
+    context = {"queue": queue}
+    for name, template in _QUEUE_FILES.items():
+        yield RenderJob(template=template, path=folder / name, context=context)
+    yield RenderJob(
+        template="handler.py.jinja",
+        path=config.handlers / f"{queue['module']}.py",
+        policy="create",
+        context=context,
+    )
+
+
+_QUEUE_FILES = {
+    "__init__.py": "queue.py.jinja",
+    "models.py": "models.py.jinja",
+    "validator.py": "validator.py.jinja",
+    "producer.py": "producer.py.jinja",
+}
+
+
+def _describe(queue: QueueSchema, config: Config) -> dict[str, Any]:
+    """What templates know of a queue."""
+    producers = (f"{queue.class_prefix}Producer", f"Async{queue.class_prefix}Producer")
+    models = make_models(queue.schema, queue.payload, taken=frozenset(producers))
+    return {
+        "name": queue.name,
+        "module": queue.module,
+        "source": queue.label,
+        "payload": queue.payload,
+        "producer": producers[0],
+        "async_producer": producers[1],
+        "schema": queue.schema,
+        "fingerprint": queue.fingerprint,
+        "models": models.source,
+        "model_names": models.names,
+        "members": models.members if len(models.members) > 1 else (),
+        "settings": _changed_settings(queue.settings),
+        "handler": f"{_handlers_package(config)}.{queue.module}:handle",
+        "package": _queue_package(queue, config),
+        "payload_import": _payload_import(queue, models),
+    }
+
+
+def _changed_settings(settings: QueueSettings) -> str:
+    """Keyword arguments that make these settings, as Python source."""
+    return ", ".join(f"{name}={value}" for name, value in _changed_fields(settings))
+
+
+def _changed_fields(value: QueueSettings | Backoff) -> Iterator[tuple[str, str]]:
+    for field in fields(value):
+        given = getattr(value, field.name)
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if isinstance(given, Backoff) and given != default:
+            inner = ", ".join(f"{name}={text}" for name, text in _changed_fields(given))
+            yield field.name, f"Backoff({inner})"
+        elif given != default:
+            yield field.name, repr(given)
+
+
+def _handlers_package(config: Config) -> str:
+    """The handlers' package, relative to the registry's where it lies inside of it."""
+    if config.output in config.handlers.parents:
+        return "." + ".".join(config.handlers.relative_to(config.output).parts)
+    return config.module_of(config.handlers)
+
+
+def _queue_package(queue: QueueSchema, config: Config) -> str:
+    """The queue's package as its handler imports it."""
+    if config.output in config.handlers.parents:
+        depth = len(config.handlers.relative_to(config.output).parts)
+        return "." * (depth + 1) + queue.module
+    return f"{config.module_of(config.output)}.{queue.module}"
+
+
+def _payload_import(queue: QueueSchema, models: Models) -> tuple[tuple[str, str], ...]:
+    """Names that the handler imports, each with the name it gets there."""
+    names = sorted({queue.payload, *(models.members if len(models.members) > 1 else ())})
+    taken = ("Context", "Message")
+    return tuple((name, f"{name}Payload" if name in taken else name) for name in names)

@@ -1,0 +1,75 @@
+"""RenderJob -> RenderedFile: the one importer of jinja2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pgmqgen.codegen.plan import Policy, RenderJob
+from pgmqgen.errors import ConfigError, GenerateError
+
+if TYPE_CHECKING:
+    import jinja2
+
+_SHIPPED = (
+    Path(__file__).parents[1] / "templates",
+    Path(__file__).parents[2] / "templates",  # where an editable install finds them
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedFile:
+    """One finished file, in memory; `path` is absolute."""
+
+    path: Path
+    text: str
+    policy: Policy
+
+
+def render(jobs: Iterable[RenderJob], templates: Path | None = None) -> list[RenderedFile]:
+    """Render jobs; a template in the folder `templates` goes before the shipped one.
+
+    Raises GenerateError if a template fails.
+    """
+    environment = _make_environment(templates)
+    return [_render_job(job, environment) for job in jobs]
+
+
+def _render_job(job: RenderJob, environment: jinja2.Environment) -> RenderedFile:
+    import jinja2
+
+    try:
+        text = environment.get_template(job.template).render(job.context)
+    except jinja2.TemplateError as error:
+        line = f":{error.lineno}" if isinstance(error, jinja2.TemplateSyntaxError) else ""
+        message = f"the template `{job.template}`{line} fails: {error}"
+        raise GenerateError(message) from error
+    return RenderedFile(path=job.path, text=text, policy=job.policy)
+
+
+def _make_environment(templates: Path | None) -> jinja2.Environment:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise ConfigError("jinja2 is not installed", hint="install pgmqgen[codegen]") from error
+    if templates is not None and not templates.is_dir():
+        raise ConfigError(f"there is no templates folder `{templates}`")
+    folders = [templates] if templates is not None else []
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([*folders, *_SHIPPED]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Python is written, not HTML
+    )
+    environment.filters["python"] = repr
+    environment.filters["line"] = _one_line
+    return environment
+
+
+def _one_line(text: Any) -> str:
+    """Text that cannot end the comment that it stands in."""
+    return " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())
