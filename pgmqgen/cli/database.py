@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pgmqgen.errors import ConfigError
+from pgmqgen.errors import ConfigError, RegistryError
 
 if TYPE_CHECKING:
     from pgmqgen.runtime.registry import Registry
@@ -46,7 +46,9 @@ def database(url: str | None, local: bool) -> Iterator[str]:
     from pgmqgen.config import load_config
 
     if url and local:
-        raise ConfigError("expected one of --database-url and --local, got both")
+        raise ConfigError(
+            "expected one of --database-url and --local, got both", hint="drop one of them"
+        )
     config = load_config()
     url = url or (None if local else config.database.url)
     if url:
@@ -71,7 +73,11 @@ def load_project_registry(name: str | None) -> Registry:
 
     config = load_config()
     sys.path[:0] = map(str, config.import_roots)
-    return load_registry(name or config.registry)
+    try:
+        return load_registry(name or config.registry)
+    except RegistryError as error:
+        error.hint = error.hint or "name a registry with --registry module:object"
+        raise
 
 
 @contextmanager
