@@ -30,7 +30,7 @@ def format_files(files: list[RenderedFile], root: Path) -> list[RenderedFile]:
         for file, copy in zip(files, copies, strict=True):
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(file.text, encoding="utf-8", newline="\n")
-        _run_ruff(folder, "check", "--fix", "--exit-zero", "--ignore-noqa", "--select=I,F401")
+        _run_ruff(folder, "check", "--fix", "--exit-zero", "--select=I,F401")
         _run_ruff(folder, "format")
         texts = [copy.read_text(encoding="utf-8") for copy in copies]
     return [replace(file, text=text) for file, text in zip(files, texts, strict=True)]
