@@ -76,7 +76,11 @@ def _generate(shape: dict[str, Any], name: str) -> str:
     if not isinstance(source, str):
         raise GenerateError(f"the models of `{name}` came out as several modules")
     source = source.removeprefix("# pgmqgen").lstrip()
-    return source.replace("        arbitrary_types_allowed=True,\n", "")
+    source = source.replace("        arbitrary_types_allowed=True,\n", "")
+    if "model_dump_" in source or "model_validate_" in source:  # pydantic warns of such names
+        by_name = "        populate_by_name=True,\n"
+        source = source.replace(by_name, f"{by_name}        protected_namespaces=(),\n")
+    return source
 
 
 def _unwrap(source: str, payload: str) -> tuple[str, ast.expr]:

@@ -8,6 +8,7 @@ What is left are classes (in `$defs`, under their final names), literals, lists,
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -111,11 +112,15 @@ class _Normaliser:
         properties: dict[str, Any] = {
             key: self._shape(value, _class_name(key) or f"{name}Value")
             for key, value in flat.get("properties", {}).items()
-            if value is not False
+            if value is not False and _keeps_its_name(key)
         }
-        for key in required:
+        for key in filter(_keeps_its_name, required):
             properties.setdefault(key, ANY)
-        closed = flat.get("additionalProperties") is False and "patternProperties" not in flat
+        closed = (
+            flat.get("additionalProperties") is False
+            and "patternProperties" not in flat
+            and all(map(_keeps_its_name, flat["properties"]))
+        )
         shape: Shape = {
             "type": "object",
             "properties": properties,
@@ -234,8 +239,10 @@ def _types(flat: Mapping[str, Any]) -> list[str]:
 
 def _literal(flat: Shape) -> Shape:
     values = [flat["const"]] if "const" in flat else flat["enum"]
-    literals = [value for value in values if isinstance(value, str | bool | int)]
-    others = [value for value in values if not isinstance(value, str | bool | int)]
+    kinds = {type(value) for value in values}
+    said = (str, int) if int in kinds else (str, bool)
+    literals = [value for value in values if type(value) in said]
+    others = [value for value in values if type(value) not in said]
     shapes: list[Shape] = [{"enum": list(dict.fromkeys(literals))}] if literals else []
     return _join([*shapes, *map(_shape_of_value, others)]) if shapes or others else ANY
 
@@ -244,6 +251,8 @@ def _shape_of_value(value: Any) -> Shape:
     match value:
         case None:
             return {"type": "null"}
+        case bool():
+            return {"type": "boolean"}
         case float():
             return {"anyOf": [{"type": "integer"}, {"type": "number"}]}
         case list():
@@ -254,20 +263,52 @@ def _shape_of_value(value: Any) -> Shape:
 
 def _join(shapes: list[Shape]) -> Shape:
     """The union of shapes, without nesting and duplicates."""
+    branches = [branch for shape in shapes for branch in shape.get("anyOf", [shape])]
+    plain = [{key: branch[key] for key in branch if key != "description"} for branch in branches]
+    if ANY in plain:
+        return ANY
     flat: list[Shape] = []
-    for shape in shapes:
-        for branch in shape.get("anyOf", [shape]):
-            plain = {key: value for key, value in branch.items() if key != "description"}
-            if not plain:
-                return ANY
-            if plain not in flat:
-                flat.append(plain)
+    for branch in _widen_literals(plain):
+        if branch not in flat:
+            flat.append(branch)
     return flat[0] if len(flat) == 1 else {"anyOf": flat}
+
+
+def _widen_literals(branches: list[Shape]) -> Iterator[Shape]:
+    """Python takes True for 1: a literal of the one kind must not meet the other kind."""
+    kinds = {kind for branch in branches for kind in _scalar_kinds(branch)}
+    if not {bool, int} <= kinds:
+        yield from branches
+        return
+    for branch in branches:
+        values = branch.get("enum", [])
+        if texts := [value for value in values if isinstance(value, str)]:
+            yield {"enum": texts}
+        if any(type(value) is int for value in values):
+            yield {"type": "integer"}
+        if any(type(value) is bool for value in values):
+            yield {"type": "boolean"}
+        if "enum" not in branch:
+            yield branch
+
+
+def _scalar_kinds(branch: Shape) -> Iterator[type]:
+    yield from map(type, branch.get("enum", ()))
+    if branch.get("type") in ("integer", "number"):
+        yield int
+    if branch.get("type") == "boolean":
+        yield bool
+
+
+def _keeps_its_name(key: str) -> bool:
+    """Whether Python reads this name as it is written; others stay untyped extras."""
+    return unicodedata.normalize("NFKC", key) == key
 
 
 def _class_name(text: Any) -> str | None:
     if not isinstance(text, str):
         return None
+    text = unicodedata.normalize("NFKC", text)
     name = text if text.isidentifier() and text[0].isupper() else pascal_case(text)
     return name or None
 
