@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-Shape = dict[str, Any]
+from pgmqgen.codegen.unions import Shape
 
 
 def merge(first: Shape, second: Shape) -> Shape:

@@ -90,9 +90,9 @@ def _unwrap(source: str, payload: str) -> tuple[str, ast.expr]:
         node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == _ROOT
     )
     field = next(node for node in carrier.body if isinstance(node, ast.AnnAssign))
-    lines = source.splitlines(keepends=True)
+    lines = source.split("\n")  # as the parser counts them, which str.splitlines does not
     del lines[carrier.lineno - 1 : carrier.end_lineno]
-    rest = "".join(lines).replace(f"{_ROOT}.model_rebuild()\n", "")
+    rest = "\n".join(lines).replace(f"{_ROOT}.model_rebuild()\n", "")
     rest = rest.replace(_FUTURE, f"{_FUTURE}from typing import TypeAlias\n", 1)
     alias = f"{payload}: TypeAlias = {ast.unparse(field.annotation)}"
     return f"{rest}\n\n{alias}\n", field.annotation
@@ -126,10 +126,10 @@ def _name_aliases(source: str) -> str:
     found = [
         node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "alias"
     ]
-    lines = source.encode().splitlines(keepends=True)
+    lines = source.encode().split(b"\n")  # columns count bytes
     for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         value = ast.unparse(node.value)
         line, start = lines[node.lineno - 1], node.col_offset
         both = f"validation_alias={value}, serialization_alias={value}"
         lines[node.lineno - 1] = line[:start] + both.encode() + line[node.end_col_offset :]
-    return b"".join(lines).decode()
+    return b"\n".join(lines).decode()

@@ -9,17 +9,15 @@ What is left are classes (in `$defs`, under their final names), literals, lists,
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
 from pgmqgen.codegen.merge import merge
+from pgmqgen.codegen.unions import ANY, Shape, discriminate, join, literal
 from pgmqgen.schema.keywords import DEFAULT_DRAFT, REF_STANDS_ALONE, draft_of
 from pgmqgen.schema.names import BUILTIN_TYPES, RESERVED_TYPES, pascal_case
 
-Shape = dict[str, Any]
-
-ANY: Shape = {}
 _FORMATS = {"date": "Date", "date-time": "DateTime", "uuid": "Uuid"}
 """Formats that have a type in pgmqgen.runtime.formats; all others stay text."""
 _SHAPING = frozenset({
@@ -54,7 +52,7 @@ class _Normaliser:
         else:
             root = self._shape(self._schema, self._payload)
         document = {**root, "$defs": self._classes}
-        _discriminate(document, self._classes)
+        discriminate(document, self._classes)
         return document
 
     def _shape(self, schema: Any, name: str) -> Shape:
@@ -70,10 +68,10 @@ class _Normaliser:
             if keyword in flat:
                 return self._union(flat, keyword, name)
         if "const" in flat or "enum" in flat:
-            return _literal(flat)
+            return literal(flat)
         types = _types(flat)
         if len(types) > 1:
-            return _join([self._flat_shape({**flat, "type": kind}, name) for kind in types])
+            return join([self._flat_shape({**flat, "type": kind}, name) for kind in types])
         return self._typed_shape(types[0] if types else "", flat, name)
 
     def _typed_shape(self, kind: str, flat: Shape, name: str) -> Shape:
@@ -134,7 +132,7 @@ class _Normaliser:
         branches = flat[keyword]
         if not any(self._is_shaping(branch) for branch in branches):
             return self._flat_shape(base, name)
-        return _join([self._branch(base, branch, name) for branch in branches])
+        return join([self._branch(base, branch, name) for branch in branches])
 
     def _branch(self, base: Shape, branch: Any, name: str) -> Shape:
         own = _branch_name(branch) or name
@@ -237,69 +235,6 @@ def _types(flat: Mapping[str, Any]) -> list[str]:
     return ["object"] if "properties" in flat else []
 
 
-def _literal(flat: Shape) -> Shape:
-    values = [flat["const"]] if "const" in flat else flat["enum"]
-    kinds = {type(value) for value in values}
-    said = (str, int) if int in kinds else (str, bool)
-    literals = [value for value in values if type(value) in said]
-    others = [value for value in values if type(value) not in said]
-    shapes: list[Shape] = [{"enum": list(dict.fromkeys(literals))}] if literals else []
-    return _join([*shapes, *map(_shape_of_value, others)]) if shapes or others else ANY
-
-
-def _shape_of_value(value: Any) -> Shape:
-    match value:
-        case None:
-            return {"type": "null"}
-        case bool():
-            return {"type": "boolean"}
-        case float():
-            return {"anyOf": [{"type": "integer"}, {"type": "number"}]}
-        case list():
-            return {"type": "array", "items": ANY}
-        case _:
-            return {"type": "object", "additionalProperties": True}
-
-
-def _join(shapes: list[Shape]) -> Shape:
-    """The union of shapes, without nesting and duplicates."""
-    branches = [branch for shape in shapes for branch in shape.get("anyOf", [shape])]
-    plain = [{key: branch[key] for key in branch if key != "description"} for branch in branches]
-    if ANY in plain:
-        return ANY
-    flat: list[Shape] = []
-    for branch in _widen_literals(plain):
-        if branch not in flat:
-            flat.append(branch)
-    return flat[0] if len(flat) == 1 else {"anyOf": flat}
-
-
-def _widen_literals(branches: list[Shape]) -> Iterator[Shape]:
-    """Python takes True for 1: a literal of the one kind must not meet the other kind."""
-    kinds = {kind for branch in branches for kind in _scalar_kinds(branch)}
-    if not {bool, int} <= kinds:
-        yield from branches
-        return
-    for branch in branches:
-        values = branch.get("enum", [])
-        if texts := [value for value in values if isinstance(value, str)]:
-            yield {"enum": texts}
-        if any(type(value) is int for value in values):
-            yield {"type": "integer"}
-        if any(type(value) is bool for value in values):
-            yield {"type": "boolean"}
-        if "enum" not in branch:
-            yield branch
-
-
-def _scalar_kinds(branch: Shape) -> Iterator[type]:
-    yield from map(type, branch.get("enum", ()))
-    if branch.get("type") in ("integer", "number"):
-        yield int
-    if branch.get("type") == "boolean":
-        yield bool
-
-
 def _keeps_its_name(key: str) -> bool:
     """Whether Python reads this name as it is written; others stay untyped extras."""
     return unicodedata.normalize("NFKC", key) == key
@@ -324,30 +259,3 @@ def _branch_name(branch: Any) -> str | None:
 
 def _last_step(ref: str) -> str:
     return unquote(ref.rpartition("/")[2]).replace("~1", "/").replace("~0", "~")
-
-
-def _discriminate(shape: Any, classes: Mapping[str, Shape]) -> None:
-    """Name the tag of every union whose branches are classes that share one."""
-    for child in shape.values() if isinstance(shape, dict) else shape:
-        if isinstance(child, dict | list):
-            _discriminate(child, classes)
-    branches = shape.get("anyOf") if isinstance(shape, dict) else None
-    if not branches or not all(_is_class_ref(branch) for branch in branches):
-        return
-    members = [classes[branch["$ref"].rpartition("/")[2]] for branch in branches]
-    if tag := next(_shared_tags(members), None):
-        shape["discriminator"] = {"propertyName": tag}
-
-
-def _is_class_ref(branch: Any) -> bool:
-    return isinstance(branch, dict) and str(branch.get("$ref")).startswith("#/$defs/")
-
-
-def _shared_tags(members: list[Shape]) -> Iterator[str]:
-    for tag in members[0]["required"]:
-        values = [member["properties"].get(tag, ANY).get("enum", ()) for member in members]
-        known = [value for enum in values for value in enum]
-        required = all(tag in member["required"] for member in members)
-        texts = all(values) and all(isinstance(value, str) for value in known)
-        if required and texts and len(known) == len(set(known)) and tag.isidentifier():
-            yield tag
