@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -239,6 +240,41 @@ def test_a_private_folder_is_not_opened_to_others(
     monkeypatch.setenv(local.DIRECTORY_VARIABLE, str(private / "server"))
     with pytest.raises(ConfigError, match="cannot enter"):
         local.up(local_directory)
+    assert private.stat().st_mode & 0o777 == 0o700
+
+
+_SERVE_WITH_OTHER_STATE = """
+import sys
+from pathlib import Path
+from pgmqgen import local
+from pgmqgen.local import programs
+
+programs.ROOT_STATE = Path(sys.argv[2])
+with local.serve(Path(sys.argv[1])):
+    print(local.psql_path())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+def test_programs_in_a_private_environment_are_copied(
+    local_directory: Path, tmp_path: Path
+) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    package = local.psql_path().parents[2]
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(folder, private / folder.name)
+    state = local_directory / "state"
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", _SERVE_WITH_OTHER_STATE, local_directory / "server", state],
+            env=os.environ | {"PYTHONPATH": str(private)},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert Path(done.stdout.strip()).is_relative_to(private)
+    assert [path.name.partition("-")[0] for path in state.iterdir()] == ["postgresql"]
     assert private.stat().st_mode & 0o777 == 0o700
 
 
