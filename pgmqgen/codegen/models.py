@@ -90,9 +90,9 @@ def _unwrap(source: str, payload: str) -> tuple[str, ast.expr]:
         node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == _ROOT
     )
     field = next(node for node in carrier.body if isinstance(node, ast.AnnAssign))
-    lines = source.split("\n")  # as the parser counts them, which str.splitlines does not
+    lines = _lines(source)
     del lines[carrier.lineno - 1 : carrier.end_lineno]
-    rest = "\n".join(lines).replace(f"{_ROOT}.model_rebuild()\n", "")
+    rest = b"".join(lines).decode().replace(f"{_ROOT}.model_rebuild()\n", "")
     rest = rest.replace(_FUTURE, f"{_FUTURE}from typing import TypeAlias\n", 1)
     alias = f"{payload}: TypeAlias = {ast.unparse(field.annotation)}"
     return f"{rest}\n\n{alias}\n", field.annotation
@@ -126,10 +126,15 @@ def _name_aliases(source: str) -> str:
     found = [
         node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "alias"
     ]
-    lines = source.encode().split(b"\n")  # columns count bytes
+    lines = _lines(source)
     for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         value = ast.unparse(node.value)
         line, start = lines[node.lineno - 1], node.col_offset
         both = f"validation_alias={value}, serialization_alias={value}"
         lines[node.lineno - 1] = line[:start] + both.encode() + line[node.end_col_offset :]
-    return b"\n".join(lines).decode()
+    return b"".join(lines).decode()
+
+
+def _lines(source: str) -> list[bytes]:
+    """Lines as the parser counts them: str.splitlines has more ends, and columns are bytes."""
+    return source.encode().splitlines(keepends=True)

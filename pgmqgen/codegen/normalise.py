@@ -223,7 +223,8 @@ class _Normaliser:
         description = schema.get("description")
         if not isinstance(description, str) or not description.strip() or "description" in shape:
             return shape
-        return {**shape, "description": description.strip()}
+        lines = (line.rstrip() for line in description.strip().splitlines())
+        return {**shape, "description": "\n".join(lines)}
 
 
 def _types(flat: Mapping[str, Any]) -> list[str]:

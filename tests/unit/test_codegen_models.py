@@ -1,0 +1,162 @@
+"""Generated models: they accept what the schema accepts, and write it as they read it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pgmqgen.codegen.models import make_models
+from pgmqgen.errors import InvalidMessage
+from pgmqgen.runtime.validation import Contract
+
+CORPUS = json.loads(Path(__file__).with_name("model_corpus.json").read_text())
+RESTING: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+def _import(schema: Any, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return _execute(make_models(schema, "Payload").source, monkeypatch)
+
+
+def _execute(source: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = ModuleType("models_under_test")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(compile(source, "models.py", "exec"), module.__dict__)
+    return module
+
+
+def _contract(schema: Any, monkeypatch: pytest.MonkeyPatch) -> Contract[Any]:
+    payload = _import(schema, monkeypatch).Payload
+    return Contract(queue="q", schema=schema, payload=payload, fingerprint="f")
+
+
+def _exact(value: Any) -> str:
+    """JSON text that tells true from 1, and not 1.0 from 1: for JSON Schema they are one."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, dict):
+        return json.dumps({key: _exact(item) for key, item in value.items()}, sort_keys=True)
+    if isinstance(value, list):
+        return json.dumps([_exact(item) for item in value])
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=[case["name"] for case in CORPUS])
+def test_round_trip(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = _contract(case["schema"], monkeypatch)
+    for instance in case["instances"]:
+        payload = contract.decode(json.dumps(instance))
+        assert _exact(json.loads(contract.encode(payload))) == _exact(instance)
+
+
+def test_the_corpus_type_checks(tmp_path: Path) -> None:
+    for number, case in enumerate(CORPUS):
+        source = make_models(case["schema"], "Payload").source
+        (tmp_path / f"m{number}.py").write_text(source)
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", *tmp_path.glob("*.py")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_required_tag_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    tag = {"type": "object", "properties": {"type": {"const": "paid"}}, "required": ["type"]}
+    contract = _contract(tag, monkeypatch)
+    with pytest.raises(ValidationError):
+        contract.payload()
+    assert contract.encode(contract.payload(type="paid")) == b'{"type":"paid"}'
+
+
+def test_only_what_was_set_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = _contract(RESTING, monkeypatch)
+    assert contract.encode(contract.payload()) == b"{}"
+    with pytest.raises(InvalidMessage):
+        contract.encode(contract.payload(a=None))
+
+
+def test_python_names_of_aliased_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = {"type": "object", "properties": {"class": {"type": "string"}}}
+    contract = _contract(schema, monkeypatch)
+    assert contract.encode(contract.payload(class_="x")) == b'{"class":"x"}'
+
+
+def test_extras_are_kept_unless_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _import(RESTING, monkeypatch).Payload(b=1).b == 1
+    with pytest.raises(ValidationError):
+        _import({**RESTING, "additionalProperties": False}, monkeypatch).Payload(b=1)
+
+
+def _branch(name: str, **more: Any) -> dict[str, Any]:
+    properties = {"kind": {"const": name}, **more}
+    return {"type": "object", "properties": properties, "required": ["kind"]}
+
+
+@pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
+def test_tagged_unions(keyword: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = {keyword: [_branch("order_paid"), _branch("order_sent", at={"type": "string"})]}
+    models = make_models(schema, "Payload")
+    assert models.members == ("OrderPaid", "OrderSent")
+    assert models.names == ("OrderPaid", "OrderSent", "Payload")
+    assert "discriminator" in models.source
+    module = _execute(models.source, monkeypatch)
+    contract = _contract(schema, monkeypatch)
+    assert type(contract.decode('{"kind": "order_sent"}')).__name__ == "OrderSent"
+    assert module.OrderPaid(kind="order_paid").kind == "order_paid"
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        ({"type": "string"}, "str"),
+        ({"type": "array", "items": {"type": "integer"}}, "list[int]"),
+        ({"type": ["string", "null"]}, "str | None"),
+        ({"enum": ["a", "b"]}, "Literal['a', 'b']"),
+        ({"type": "number"}, "int | float"),
+        ({}, "Any"),
+        (True, "Any"),
+        (False, "Any"),
+    ],
+)
+def test_a_root_that_is_no_object_becomes_an_alias(schema: Any, expected: str) -> None:
+    models = make_models(schema, "Payload")
+    assert models.source.rstrip().endswith(f"Payload: TypeAlias = {expected}")
+    assert models.names == ("Payload",)
+
+
+def test_names_that_are_taken_are_avoided() -> None:
+    schema = {"type": "object", "properties": {"x": {**RESTING, "title": "XProducer"}}}
+    models = make_models(schema, "Payload", taken=frozenset({"XProducer"}))
+    assert models.names == ("Payload", "XProducer2")
+
+
+HOSTILE = st.lists(
+    st.sampled_from([
+        '"""', "'''", "\\", '"', "'", "\n", "\r", "\x00", "\u2028", "import os", "{{ x }}", "#",
+        "\x1b[31m", "{% if %}", "\\N{BULLET}", "\t", "x", "Payload", "名",
+    ])
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=HOSTILE, key=HOSTILE)
+def test_text_of_a_schema_is_never_code(text: str, key: str) -> None:
+    inner = {"type": "object", "title": text, "description": text, "properties": {key: {}}}
+    properties = {key: {"description": text, "title": text, "enum": [text], "default": text}}
+    schema = {"type": "object", "description": text, "title": text, "properties": properties}
+    for root in (schema, {"oneOf": [inner, {"type": "null"}], "description": text}):
+        tree = ast.parse(make_models(root, "Payload").source)
+        imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+        assert imported <= {"__future__", "pydantic", "typing"}
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        assert {node.func.id for node in calls if isinstance(node.func, ast.Name)} <= {
+            "ConfigDict", "Field", "Field_aliased",
+        }  # fmt: skip
+        assert all(isinstance(node.func, ast.Name) for node in calls)

@@ -1,0 +1,79 @@
+"""Python names of queues and payloads."""
+
+from __future__ import annotations
+
+import keyword
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgmqgen.schema.names import (
+    BUILTIN_TYPES,
+    RESERVED_TYPES,
+    class_prefix,
+    module_name,
+    pascal_case,
+    payload_name,
+)
+
+
+@pytest.mark.parametrize(
+    ("queue", "module", "prefix"),
+    [
+        ("send_email", "send_email", "SendEmail"),
+        ("send-email", "send_email", "SendEmail"),
+        ("send.email v2", "send_email_v2", "SendEmailV2"),
+        ("2fa", "queue_2fa", "Queue2fa"),
+        ("größe", "größe", "Größe"),
+        ("_", "_", "Queue"),
+    ],
+)
+def test_names_of_a_queue(queue: str, module: str, prefix: str) -> None:
+    assert module_name(queue) == module
+    assert class_prefix(queue) == prefix
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("SendEmail", "SendEmail"),
+        ("send email", "SendEmail"),
+        ("An order's event!", "AnOrderSEvent"),
+        ("3D render", "Queue3DRender"),
+        ("", "Ping"),
+        ("!?", "Ping"),
+        (None, "Ping"),
+        ("Any", "AnyPayload"),
+        ("Contract", "ContractPayload"),
+        ("PingProducer", "PingProducerPayload"),
+        ("class", "classPayload"),
+        ("str", "strPayload"),
+    ],
+)
+def test_name_of_a_payload(title: str | None, expected: str) -> None:
+    assert payload_name(title, "ping") == expected
+
+
+@given(st.text(min_size=1))
+def test_every_queue_has_a_module(queue: str) -> None:
+    name = module_name(queue)
+    assert name.isidentifier()
+    assert module_name(name) == name
+
+
+@given(st.text())
+def test_pascal_case_is_an_identifier_or_nothing(text: str) -> None:
+    name = pascal_case(text)
+    assert name == "" or name.isidentifier()
+    assert pascal_case(name) == name
+
+
+@given(st.text(), st.text(min_size=1))
+def test_every_payload_has_a_free_name(title: str, queue: str) -> None:
+    name = payload_name(title, queue)
+    prefix = class_prefix(queue)
+    assert name.isidentifier()
+    assert not keyword.iskeyword(name)
+    assert name not in RESERVED_TYPES | BUILTIN_TYPES
+    assert name not in (f"{prefix}Producer", f"Async{prefix}Producer")
