@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pgmqgen.config import Config
@@ -81,18 +81,7 @@ def load(config: Config) -> SchemaSet:
             f"there is no schemas folder `{config.schemas}`",
             hint="`pgmqgen init` makes a project with an example queue",
         )
-    library = Library(config.root, config.vendored)
-    sources = [library.read(path) for path in find_sources(config.schemas)]
-    diagnostics: list[Diagnostic] = []
-    declarations = [_declare(source, config, diagnostics) for source in sources]
-    queues = [
-        queue for item in declarations if (queue := _make(item, library, config, diagnostics))
-    ]
-    diagnostics += (found for source in library.sources for found in lint_source(source))
-    diagnostics += _lint_project(config, declarations)
-    kept = [found for found in diagnostics if not is_ignored(found, config.lint_ignore)]
-    queues.sort(key=lambda queue: queue.name)
-    return SchemaSet(queues=tuple(queues), diagnostics=arrange(kept))
+    return _Loader(config).load()
 
 
 def fingerprint(schema: dict[str, Any] | bool) -> str:
@@ -101,32 +90,56 @@ def fingerprint(schema: dict[str, Any] | bool) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _declare(source: Source, config: Config, diagnostics: list[Diagnostic]) -> Declaration:
-    settings, found = read_settings(source, config.defaults)
-    diagnostics += found
-    given = source.value.get(KEYWORD) if isinstance(source.value, dict) else None
-    named = given.get("queue") if isinstance(given, dict) else None
-    name = named if isinstance(named, str) and named else source.path.stem
-    return Declaration(source=source, name=name, settings=settings)
+class _Loader:
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._library = Library(config.root, config.vendored)
+        self._diagnostics: list[Diagnostic] = []
+        self._lints: dict[Path, tuple[Diagnostic, ...]] = {}
 
+    def load(self) -> SchemaSet:
+        paths = find_sources(self._config.schemas)
+        declarations = [self._declare(self._library.read(path)) for path in paths]
+        made = [queue for declared in declarations if (queue := self._make(declared))]
+        for source in self._library.sources:
+            self._diagnostics += self._lint(source)
+        self._diagnostics += lint_names(declarations)
+        modules = frozenset(module_name(declared.name) for declared in declarations)
+        self._diagnostics += find_orphans(self._config.handlers, modules, root=self._config.root)
+        return SchemaSet(
+            queues=tuple(sorted(made, key=lambda queue: queue.name)),
+            diagnostics=arrange(filter(self._counts, self._diagnostics)),
+        )
 
-def _make(
-    declared: Declaration, library: Library, config: Config, diagnostics: list[Diagnostic]
-) -> QueueSchema | None:
-    source = declared.source
-    serious = (not is_ignored(found, config.lint_ignore) for found in lint_source(source))
-    if not isinstance(source.value, dict | bool) or any(serious):
+    def _declare(self, source: Source) -> Declaration:
+        settings, found = read_settings(source, self._config.defaults)
+        self._diagnostics += found
+        given = source.value.get(KEYWORD) if isinstance(source.value, dict) else None
+        named = given.get("queue") if isinstance(given, dict) else None
+        name = named if isinstance(named, str) and named else source.path.stem
+        return Declaration(source=source, name=name, settings=settings)
+
+    def _make(self, declared: Declaration) -> QueueSchema | None:
+        source = declared.source
+        if not self._is_sound(source):
+            return None
+        bundler = Bundler(source, self._library)
+        schema = bundler.bundle()
+        found = bundler.diagnostics
+        if not found and all(map(self._is_sound, bundler.sources)):
+            found = list(lint_bundle(source, schema))
+            if not found and declared.settings is not None:
+                return QueueSchema(label=source.label, settings=declared.settings, schema=schema)
+        self._diagnostics += found
         return None
-    bundler = Bundler(source, library)
-    schema = bundler.bundle()
-    found = bundler.diagnostics or list(lint_bundle(source, schema))
-    diagnostics += found
-    if found or declared.settings is None:
-        return None
-    return QueueSchema(label=source.label, settings=declared.settings, schema=schema)
 
+    def _is_sound(self, source: Source) -> bool:
+        return not any(map(self._counts, self._lint(source)))
 
-def _lint_project(config: Config, declarations: list[Declaration]) -> Iterator[Diagnostic]:
-    yield from lint_names(declarations)
-    modules = frozenset(module_name(declared.name) for declared in declarations)
-    yield from find_orphans(config.handlers, modules, root=config.root)
+    def _lint(self, source: Source) -> tuple[Diagnostic, ...]:
+        if source.path not in self._lints:
+            self._lints[source.path] = tuple(lint_source(source))
+        return self._lints[source.path]
+
+    def _counts(self, diagnostic: Diagnostic) -> bool:
+        return not is_ignored(diagnostic, self._config.lint_ignore)

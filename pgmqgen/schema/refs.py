@@ -68,7 +68,10 @@ class RemoteReference(LookupError):
 
 
 class Bundler:
-    """Bundles one file; afterwards `diagnostics` says what could not be resolved."""
+    """Bundles one file.
+
+    Afterwards `diagnostics` says what could not be resolved, and `sources` which files it reached.
+    """
 
     def __init__(self, source: Source, library: Library) -> None:
         self.diagnostics: list[Diagnostic] = []
@@ -77,7 +80,12 @@ class Bundler:
         self._inside = {pointer for pointer, _ in walk(source.value)}
         self._names: dict[tuple[Path, Pointer], str] = {}
         self._defs: dict[str, Any] = {}
-        self._checked: set[Path] = set()
+        self._reached: dict[Path, Source] = {}
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The files that went into the bundle."""
+        return tuple(self._reached.values())
 
     def bundle(self) -> dict[str, Any] | bool:
         """Return the bundle, without `x-pgmq`."""
@@ -113,9 +121,9 @@ class Bundler:
         uri, fragment = urldefrag(ref)
         try:
             target = self._library.read(self._library.locate(uri, source))
+            self._check(target)
             if not target.parsed:
                 return ref
-            self._check(target)
             return self._link(target, _resolve(target, unquote(fragment)))
         except RemoteReference:
             message = f"`{ref}` is remote, and pgmqgen never fetches schemas"
@@ -145,9 +153,9 @@ class Bundler:
         return next(name for name in names if name.lower() not in taken)
 
     def _check(self, source: Source) -> None:
-        if source.path in self._checked:
+        if source.path in self._reached:
             return
-        self._checked.add(source.path)
+        self._reached[source.path] = source
         draft = draft_of(source.value)
         if draft not in (None, self._draft):
             message = f"`{source.label}` is written in another draft than `{self._source.label}`"

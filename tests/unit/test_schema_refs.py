@@ -1,0 +1,241 @@
+"""Bundling: one self-contained schema with the verdicts of the files that it came from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from pgmqgen.config import load_config
+from pgmqgen.schema.load import QueueSchema, load
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pgmqgen.toml").touch()
+    (tmp_path / "schemas" / "shared").mkdir(parents=True)
+    return tmp_path
+
+
+def _write(folder: Path, **files: Any) -> None:
+    for name, schema in files.items():
+        (folder / "schemas" / f"{name.replace('__', '/')}.json").write_text(json.dumps(schema))
+
+
+def _bundle(folder: Path, name: str = "q") -> Any:
+    schemas = load(load_config(folder))
+    assert schemas.diagnostics == ()
+    return _find(schemas.queues, name).schema
+
+
+def _find(queues: tuple[QueueSchema, ...], name: str) -> QueueSchema:
+    return next(queue for queue in queues if queue.name == name)
+
+
+def _accepts(schema: Any, value: Any) -> bool:
+    return jsonschema_rs.validator_for(schema, offline=True).is_valid(value)
+
+
+def _diagnose(folder: Path) -> list[str]:
+    found = load(load_config(folder)).diagnostics
+    return [f"{item.path}:{item.line}:{item.column} {item.code} {item.message}" for item in found]
+
+
+def test_files_pointers_and_recursion(folder: Path) -> None:
+    _write(
+        folder,
+        q={
+            "type": "object",
+            "properties": {
+                "a": {"$ref": "shared/types.json#/$defs/tree"},
+                "b": {"$ref": "#/$defs/own"},
+                "c": {"$ref": "#"},
+            },
+            "$defs": {"own": {"type": "integer"}},
+            "x-pgmq": {"timeout": 3},
+        },
+        shared__types={
+            "$id": "https://example.com/types.json",
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$defs": {
+                "tree": {
+                    "type": "object",
+                    "properties": {
+                        "leaf": {"$ref": "leaf.json"},
+                        "children": {"type": "array", "items": {"$ref": "#/$defs/tree"}},
+                    },
+                }
+            },
+        },
+        shared__leaf={"type": "string"},
+    )
+    schema = _bundle(folder)
+    assert list(schema["$defs"]) == ["own", "tree", "leaf"]
+    assert "x-pgmq" not in schema
+    assert _accepts(schema, {"a": {"children": [{"leaf": "x"}]}, "b": 1, "c": {"b": 2}})
+    assert not _accepts(schema, {"a": {"children": [{"leaf": 1}]}})
+    assert not _accepts(schema, {"b": "x"})
+    assert not _accepts(schema, {"c": {"b": "x"}})
+
+
+def test_names_do_not_collide(folder: Path) -> None:
+    _write(
+        folder,
+        q={
+            "properties": {
+                "a": {"$ref": "shared/money.json"},
+                "b": {"$ref": "shared/more.json#/$defs/Money"},
+                "c": {"$ref": "#/$defs/money"},
+            },
+            "$defs": {"money": {"type": "null"}},
+        },
+        shared__money={"type": "integer"},
+        shared__more={"$defs": {"Money": {"type": "string"}}},
+    )
+    schema = _bundle(folder)
+    assert list(schema["$defs"]) == ["money", "money_2", "Money_3"]
+    assert _accepts(schema, {"a": 1, "b": "x", "c": None})
+    assert not _accepts(schema, {"a": "x"})
+    assert not _accepts(schema, {"b": 1})
+
+
+def test_another_queue_and_back(folder: Path) -> None:
+    _write(
+        folder,
+        q={"properties": {"p": {"$ref": "other.json"}}, "type": "object"},
+        other={
+            "x-pgmq": {"timeout": 1},
+            "properties": {"q": {"$ref": "q.json"}, "n": {"type": "null"}},
+        },
+    )
+    schema = _bundle(folder)
+    assert "x-pgmq" not in json.dumps(schema)
+    assert _accepts(schema, {"p": {"q": {"p": {"n": None}}}})
+    assert not _accepts(schema, {"p": {"q": {"p": {"n": 1}}}})
+    assert not _accepts(schema, {"p": {"q": 1}})
+
+
+def test_anchors_become_pointers(folder: Path) -> None:
+    _write(
+        folder,
+        q={
+            "properties": {"a": {"$ref": "#x"}, "b": {"$ref": "shared/s.json#y"}},
+            "$defs": {"n": {"$anchor": "x", "type": "null"}},
+        },
+        shared__s={"$defs": {"z": {"$anchor": "y", "type": "string"}}},
+    )
+    schema = _bundle(folder)
+    assert "$anchor" not in json.dumps(schema)
+    assert _accepts(schema, {"a": None, "b": "x"})
+    assert not _accepts(schema, {"a": 1})
+    assert not _accepts(schema, {"b": 1})
+
+
+def test_escaped_pointers_and_places_that_are_no_keywords(folder: Path) -> None:
+    _write(
+        folder,
+        q={
+            "properties": {
+                "a": {"$ref": "#/$defs/a~1b%20c"},
+                "b": {"$ref": "#/components/x"},
+                "c": {"$ref": "#/allOf/0"},
+            },
+            "allOf": [{"type": "object"}],
+            "$defs": {"a/b c": {"type": "integer"}},
+            "components": {"x": {"$ref": "shared/s.json"}},
+        },
+        shared__s={"type": "string"},
+    )
+    schema = _bundle(folder)
+    assert _accepts(schema, {"a": 1, "b": "x", "c": {}})
+    assert not _accepts(schema, {"a": "x"})
+    assert not _accepts(schema, {"b": 1})
+    assert not _accepts(schema, {"c": 1})
+
+
+def test_what_only_looks_like_a_reference_is_left_alone(folder: Path) -> None:
+    schema = {
+        "properties": {"$ref": {"type": "string"}, "$id": {"const": {"$ref": "nowhere.json"}}},
+        "examples": [{"$ref": "nowhere.json"}],
+    }
+    _write(folder, q=schema)
+    assert _bundle(folder) == schema
+
+
+def test_vendored_copies(folder: Path) -> None:
+    (folder / "pgmqgen.toml").write_text('[vendored]\n"https://example.com/s/" = "vendor"\n')
+    (folder / "vendor").mkdir()
+    (folder / "vendor" / "m.json").write_text('{"$defs": {"n": {"type": "null"}}}')
+    _write(folder, q={"properties": {"a": {"$ref": "https://example.com/s/m.json#/$defs/n"}}})
+    assert not _accepts(_bundle(folder), {"a": 1})
+
+
+def test_own_id_is_the_file_itself(folder: Path) -> None:
+    own = "https://example.com/q.json"
+    _write(
+        folder,
+        q={
+            "$id": own,
+            "properties": {"a": {"$ref": f"{own}#/$defs/n"}},
+            "$defs": {"n": {"type": "null"}},
+        },
+    )
+    schema = _bundle(folder)
+    assert "$id" not in schema
+    assert not _accepts(schema, {"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("ref", "message"),
+    [
+        ("shared/nope.json", "PGQ201 cannot resolve `shared/nope.json`: there is no file `shared/nope.json` beside `q.json`"),
+        ("#/$defs/nope", "PGQ201 cannot resolve `#/$defs/nope`: `schemas/q.json` has nothing at `#/$defs/nope`"),
+        ("#nope", "PGQ201 cannot resolve `#nope`: `schemas/q.json` has no anchor `nope`"),
+        ("shared/s.json#/x", "PGQ201 cannot resolve `shared/s.json#/x`: `schemas/shared/s.json` has nothing at `#/x`"),
+        ("shared/s.json#/type", "PGQ201 cannot resolve `shared/s.json#/type`: what `schemas/shared/s.json` has at `#/type` is not a schema"),
+        ("../../outside.json", "PGQ201 cannot resolve `../../outside.json`: `../../outside.json` lies outside of the project"),
+        ("https://example.com/x.json", "PGQ202 `https://example.com/x.json` is remote, and pgmqgen never fetches schemas"),
+        ("urn:x:y", "PGQ202 `urn:x:y` is remote, and pgmqgen never fetches schemas"),
+    ],
+)  # fmt: skip
+def test_references_that_lead_nowhere(folder: Path, ref: str, message: str) -> None:
+    (folder.parent / "outside.json").write_text("{}")
+    _write(folder, q={"properties": {"a": {"$ref": ref}}}, shared__s={"type": "string"})
+    assert _diagnose(folder) == [f"schemas/q.json:1:31 {message}"]
+
+
+@pytest.mark.parametrize("keyword", ["$dynamicRef", "$dynamicAnchor", "$recursiveRef"])
+def test_what_is_not_supported_yet_is_refused(folder: Path, keyword: str) -> None:
+    _write(
+        folder,
+        q={"properties": {"a": {"$ref": "shared/s.json"}}},
+        shared__s={keyword: "#" if "Ref" in keyword else "x"},
+    )
+    (found,) = _diagnose(folder)
+    assert found == f"schemas/shared/s.json:1:2 PGQ203 `{keyword}` is not supported yet"
+
+
+def test_a_nested_id_is_refused(folder: Path) -> None:
+    _write(folder, q={"$defs": {"a": {"$id": "a.json"}}})
+    assert _diagnose(folder) == ["schemas/q.json:1:18 PGQ203 `$id` is not supported here"]
+
+
+def test_another_draft_is_refused(folder: Path) -> None:
+    draft_7 = "http://json-schema.org/draft-07/schema#"
+    _write(folder, q={"$ref": "shared/s.json"}, shared__s={"$schema": draft_7})
+    (found,) = _diagnose(folder)
+    assert (
+        "schemas/shared/s.json:1:13 PGQ204 `schemas/shared/s.json` is written in another" in found
+    )
+
+
+def test_problems_of_shared_files_are_reported_there(folder: Path) -> None:
+    _write(folder, q={"$ref": "shared/s.json"}, p={"$ref": "shared/s.json"})
+    (folder / "schemas" / "shared" / "s.json").write_text('{"type": "strng",\n"a": }')
+    assert _diagnose(folder) == ["schemas/shared/s.json:2:6 PGQ001 expected a value, got `}`"]
+    (folder / "schemas" / "shared" / "s.json").write_text('{"type": "strng"}')
+    (found,) = _diagnose(folder)
+    assert found.startswith("schemas/shared/s.json:1:10 PGQ004 `type`: expected array, boolean")
