@@ -1,0 +1,1 @@
+"""The handlers: one module a queue. These files are yours; `pgmqgen generate` keeps them."""
