@@ -142,9 +142,9 @@ class LeaseStore:
         statement = self._texts.get(key)
         if statement is None:
             statement = self._texts[key] = text.format(
-                queue=sql.table("q", settings.name),
-                archive=sql.table("a", settings.name),
-                dlq=sql.table("q", settings.dlq),
+                queue=_parameterised("q", settings.name),
+                archive=_parameterised("a", settings.name),
+                dlq=_parameterised("q", settings.dlq),
             )
         return self._execute(statement, parameters, settings)
 
@@ -164,6 +164,11 @@ def _fence(ids: Sequence[int], read_counts: Sequence[int]) -> dict[str, Any]:
         "ids": f"{{{','.join(map(str, ids))}}}",
         "read_counts": f"{{{','.join(map(str, read_counts))}}}",
     }
+
+
+def _parameterised(prefix: str, name: str) -> str:
+    """A table's name for a statement with parameters, where `%` stands for one."""
+    return sql.table(prefix, name).replace("%", "%%")
 
 
 def _statement(decision: Decision) -> str:

@@ -59,8 +59,11 @@ class Scout(threading.Thread):
         self._wake_read, self._wake_write = socketpair()
 
     def stop(self) -> None:
-        """Make the thread end soon."""
+        """End the thread and wait for it."""
         self._wake_write.send(b"\0")
+        self.join()
+        self._wake_read.close()
+        self._wake_write.close()
 
     def run(self) -> None:
         try:
@@ -74,8 +77,6 @@ class Scout(threading.Thread):
             self._shift.fail(DatabaseError(f"the scout failed: {error}"))
         finally:
             self._disconnect()
-            self._wake_read.close()
-            self._wake_write.close()
 
     def _scout(self) -> None:
         connection = self._connect()

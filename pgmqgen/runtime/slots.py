@@ -46,7 +46,9 @@ class Channel:
         selector.register(sock, EVENT_READ, self.on_event)
 
     def send(self, frame: wire.Frame) -> None:
-        """Queue a frame and write as much as the socket takes now."""
+        """Queue a frame and write as much as the socket takes now; for nothing if it is closed."""
+        if self.closed:
+            return
         self._outgoing.append(memoryview(wire.pack_frame(frame)))
         if len(self._outgoing) == 1:
             self._write()
@@ -100,8 +102,7 @@ class Channel:
         except BlockingIOError:
             pass
         except OSError:
-            self.close()
-            return
+            self._outgoing.clear()  # the child is gone; what it reported is still to be read
         events = EVENT_READ | EVENT_WRITE if self._outgoing else EVENT_READ
         if self._selector.get_key(self._sock).events != events:
             self._selector.modify(self._sock, events, self.on_event)

@@ -172,7 +172,6 @@ class Worker:
                     self._run_event(_WATCH_S)
                 lane.join()
             scout.stop()
-            scout.join()
             while not self._shift.events.empty():
                 self._run_event(0)
 

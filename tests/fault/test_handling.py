@@ -1,0 +1,201 @@
+"""What becomes of one message, whatever its handler does."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.fault.harness import Shop
+
+FAST = {"max_attempts": 3}
+
+
+def orders(shop: Shop, **settings: object) -> None:
+    shop.add_queues({"orders": {**FAST, **settings}})
+
+
+def header(row: dict[str, Any]) -> dict[str, Any]:
+    reserved: dict[str, Any] = row["headers"]["x-pgmqgen"]
+    return reserved
+
+
+def errors(row: dict[str, Any]) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = row["headers"]["x-pgmqgen"]["errors"]
+    return sorted(found, key=lambda error: error["pointer"])
+
+
+def attempts(shop: Shop, id_: int) -> list[int]:
+    return [line.attempt for line in shop.ledger("begin") if line.id == id_]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_handler_that_returns_acknowledges(shop: Shop, asynchronous: bool) -> None:
+    orders(shop, asynchronous=asynchronous)
+    shop.send("orders", [{"id": i, "do": "pass"} for i in range(200)])
+    shop.run()
+    assert sorted(line.id for line in shop.ledger("end")) == list(range(200))
+    assert shop.count("q_orders") == shop.count("a_orders") == shop.count("q_orders_dlq") == 0
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize(
+    ("do", "reason", "error"),
+    [
+        ("raise", "exception", "TwoArguments: needs both"),
+        ("system_exit", "exception", "SystemExit: 3"),
+        ("exit", "crash", "the process exited with status 1"),
+    ],
+)
+def test_a_failing_handler_is_tried_again_then_dead_lettered(
+    shop: Shop, do: str, reason: str, error: str, asynchronous: bool
+) -> None:
+    orders(shop, asynchronous=asynchronous)
+    shop.send("orders", [{"id": 1, "do": do}, {"id": 2, "do": "pass"}])
+    shop.run()
+    assert attempts(shop, 1) == [1, 2, 3]
+    assert attempts(shop, 2) == [1]
+    (dead,) = shop.rows("q_orders_dlq")
+    assert dead["message"] == {"id": 1, "do": do}
+    kept = header(dead)
+    assert (kept["queue"], kept["msg_id"], kept["reason"], kept["error"]) == (
+        "orders",
+        1,
+        reason,
+        error,
+    )
+    assert kept["attempts"] == 3
+    assert {"enqueued_at", "failed_at"} < kept.keys()
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_on_failure_archive(shop: Shop, asynchronous: bool) -> None:
+    orders(shop, on_failure="archive", asynchronous=asynchronous)
+    shop.send("orders", [{"id": 1, "do": "raise"}])
+    shop.run()
+    assert shop.count("q_orders_dlq") == shop.count("q_orders") == 0
+    (archived,) = shop.rows("a_orders")
+    assert header(archived)["reason"] == "exception"
+
+
+def test_on_success_archive(shop: Shop) -> None:
+    orders(shop, on_success="archive")
+    shop.send("orders", [{"id": i, "do": "pass"} for i in range(3)])
+    shop.run()
+    assert [row["message"]["id"] for row in shop.rows("a_orders")] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_handler_past_its_time_limit_is_stopped(shop: Shop, asynchronous: bool) -> None:
+    orders(shop, timeout=0.5, asynchronous=asynchronous)
+    shop.send("orders", [{"id": 1, "do": "sleep", "seconds": 60}])
+    shop.run()
+    assert attempts(shop, 1) == [1, 2, 3]
+    assert shop.ledger("end") == []
+    (dead,) = shop.rows("q_orders_dlq")
+    assert header(dead)["reason"] == "timeout"
+    assert header(dead)["error"] == "the handler ran longer than its limit of 0.5 s"
+
+
+def test_an_event_loop_that_does_not_answer_is_killed(shop: Shop) -> None:
+    orders(shop, timeout=0.5, asynchronous=True)
+    shop.send("orders", [{"id": 1, "do": "block_loop", "seconds": 60}])
+    shop.run()
+    assert attempts(shop, 1) == [1, 2, 3]
+    (dead,) = shop.rows("q_orders_dlq")
+    assert header(dead)["reason"] == "timeout"
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_set_timeout_moves_the_limit(shop: Shop, asynchronous: bool) -> None:
+    orders(shop, timeout=0.5, visibility_timeout=1.0, asynchronous=asynchronous)
+    shop.send(
+        "orders",
+        [
+            {"id": 1, "do": "set_timeout", "seconds": 30, "then": 2.5},
+            {"id": 2, "do": "set_timeout", "seconds": 0.3, "then": 30},
+        ],
+    )
+    shop.run()
+    assert attempts(shop, 1) == [1]
+    assert [line.id for line in shop.ledger("end")] == [1]
+    assert attempts(shop, 2) == [1, 2, 3]
+
+
+def test_retry_sets_its_own_delay(shop: Shop) -> None:
+    orders(shop)
+    shop.send("orders", [{"id": 1, "do": "retry", "seconds": 0.7}])
+    shop.run()
+    begun = [line.at for line in shop.ledger("begin")]
+    assert len(begun) == 3
+    assert all(0.7 <= later - earlier < 2 for earlier, later in itertools.pairwise(begun))
+    assert shop.count("q_orders_dlq") == 1
+
+
+def test_reject_dead_letters_at_once(shop: Shop) -> None:
+    orders(shop)
+    shop.send("orders", [{"id": 1, "do": "reject"}])
+    shop.run()
+    assert attempts(shop, 1) == [1]
+    (dead,) = shop.rows("q_orders_dlq")
+    assert (header(dead)["reason"], header(dead)["error"]) == ("rejected", "not wanted")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_delete_and_archive_act_at_once(shop: Shop, asynchronous: bool) -> None:
+    orders(shop, asynchronous=asynchronous)
+    shop.send("orders", [{"id": 1, "do": "delete_then_raise"}, {"id": 2, "do": "archive"}])
+    shop.run()
+    assert attempts(shop, 1) == attempts(shop, 2) == [1]
+    assert shop.count("q_orders") == shop.count("q_orders_dlq") == 0
+    assert [row["message"]["id"] for row in shop.rows("a_orders")] == [2]
+
+
+@pytest.mark.parametrize("on_invalid", ["archive", "dead_letter"])
+def test_an_invalid_message_never_reaches_a_handler(shop: Shop, on_invalid: str) -> None:
+    orders(shop, on_invalid=on_invalid)
+    invalid = ['{"do": "pass"}', "[1]", "null", '"{\\"id\\": 1, \\"do\\": \\"pass\\"}"', "7"]
+    for text in invalid:
+        shop.execute("SELECT pgmq.send('orders', %s::jsonb)", text)
+    shop.execute("""SELECT pgmq.send('orders', '{"id": "x"}', '["not an object"]'::jsonb, 0)""")
+    shop.run()
+    assert shop.ledger() == []
+    rows = shop.rows("a_orders" if on_invalid == "archive" else "q_orders_dlq")
+    assert len(rows) == 6
+    assert shop.count("q_orders") == 0
+    assert all(header(row)["reason"] == "invalid" for row in rows)
+    of = {json.dumps(row["message"]): row for row in rows}
+    assert header(of['{"do": "pass"}'])["errors"] == [
+        {"pointer": "", "keyword": "required", "message": '"id" is a required property'}
+    ]
+    last = of['{"id": "x"}']
+    assert [(error["pointer"], error["keyword"]) for error in errors(last)] == [
+        ("", "required"),
+        ("/id", "type"),
+    ]
+    assert last["headers"]["x-pgmqgen-headers"] == ["not an object"]
+
+
+def test_a_sync_handler_that_blocks_in_c_keeps_its_lease(shop: Shop) -> None:
+    orders(shop, visibility_timeout=1.0)
+    shop.send("orders", [{"id": 1, "do": "hold_gil", "seconds": 3.2}])
+    shop.run()
+    assert attempts(shop, 1) == [1]
+    assert [line.id for line in shop.ledger("end")] == [1]
+
+
+def test_one_message_beside_a_hundred_thousand(shop: Shop) -> None:
+    shop.add_queues({"many": {}, "few": {}})
+    shop.send("many", [{"id": i, "do": "pass"} for i in range(100_000)])
+    worker = shop.start()
+    shop.wait_for(lambda: len(shop.ledger()) > 100)
+    sent_at = time.time()
+    shop.send("few", [{"id": 1, "do": "pass"}])
+    shop.wait_for(lambda: [line for line in shop.ledger("end") if line.queue == "few"])
+    (line,) = [line for line in shop.ledger("end") if line.queue == "few"]
+    assert line.at - sent_at < 1
+    assert shop.count("q_many") > 0, "the test proves nothing once the other queue is empty"
+    worker.kill()
