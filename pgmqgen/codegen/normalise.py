@@ -9,7 +9,8 @@ What is left are classes (in `$defs`, under their final names), literals, lists,
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
 
@@ -43,7 +44,8 @@ class _Normaliser:
         self._ref_stands_alone = (draft_of(schema) or DEFAULT_DRAFT) in REF_STANDS_ALONE
         self._classes: dict[str, Shape] = {}
         self._links: dict[str, str] = {}
-        self._open: list[str] = []
+        self._open: list[str] = []  # references whose targets are being shaped
+        self._inlined: list[str] = []  # references that `_flatten` has followed
 
     def run(self) -> Shape:
         if self._is_class(flat := self._flatten(self._schema)):
@@ -61,7 +63,11 @@ class _Normaliser:
             return ANY
         if (ref := self._plain_ref(schema)) is not None:
             return self._describe(self._reference(ref, name), schema)
-        return self._describe(self._flat_shape(self._flatten(schema), name), schema)
+        flat, inlined = self._trace(schema)
+        if (again := self._find_open(inlined)) is not None:
+            return self._reference(again, name)
+        with self._opened(inlined):
+            return self._describe(self._flat_shape(flat, name), schema)
 
     def _flat_shape(self, flat: Shape, name: str) -> Shape:
         for keyword in ("oneOf", "anyOf"):
@@ -139,34 +145,51 @@ class _Normaliser:
         rest = {key for key in base.keys() & _SHAPING if key != "type"}
         if not rest and ("type" not in base or _types(self._flatten(branch)) == _types(base)):
             return self._shape(branch, own)
+        flat, inlined = self._trace(branch)
+        if self._find_open(inlined) is not None:
+            return self._flat_shape(base, name)
         untitled = {
             key: value for key, value in base.items() if key not in ("title", "description")
         }
-        ref = branch.get("$ref") if isinstance(branch, dict) else None
-        merged = merge(untitled, self._flatten(branch))
-        return self._flat_shape(merged, (_class_name(_last_step(ref)) if ref else None) or own)
+        own = (_class_name(_last_step(inlined[0])) if inlined else None) or own
+        with self._opened(inlined):
+            return self._flat_shape(merge(untitled, flat), own)
 
     def _reference(self, ref: str, name: str) -> Shape:
         if ref in self._links:
             return {"$ref": self._links[ref]}
         target = self._resolve(ref)
+        flat = self._flatten(target)
+        if self._is_class(flat):
+            return self._referenced_class(ref, flat, name)
         if ref in self._open:
             return ANY  # a type that holds itself without a class between
-        self._open.append(ref)
-        shape = self._reference_shape(ref, target, name)
-        self._open.pop()
-        return shape
-
-    def _reference_shape(self, ref: str, target: Any, name: str) -> Shape:
-        flat = self._flatten(target)
-        if not self._is_class(flat):
+        with self._opened([ref]):
             return self._shape(target, name)
+
+    def _referenced_class(self, ref: str, flat: Shape, name: str) -> Shape:
         base = _class_name(flat.get("title")) or _class_name(_last_step(ref)) or name
         own = self._free_name(base)
         self._links[ref] = f"#/$defs/{own}"
         self._classes[own] = ANY  # taken from now on, also by references from inside
         self._classes[own] = self._class(flat, own)
         return {"$ref": self._links[ref]}
+
+    @contextmanager
+    def _opened(self, refs: list[str]) -> Iterator[None]:
+        self._open += refs
+        try:
+            yield
+        finally:
+            del self._open[len(self._open) - len(refs) :]
+
+    def _find_open(self, refs: list[str]) -> str | None:
+        return next((ref for ref in refs if ref in self._open), None)
+
+    def _trace(self, schema: Any) -> tuple[Shape, list[str]]:
+        """Flatten a schema and return also the references that went into it."""
+        self._inlined = []
+        return self._flatten(schema), self._inlined
 
     def _flatten(self, schema: Any, seen: tuple[str, ...] = ()) -> Shape:
         """One schema without `$ref` and `allOf` that admits what `schema` does, or more."""
@@ -178,6 +201,7 @@ class _Normaliser:
         own = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
         parts = [*([{"$ref": ref}] if isinstance(ref, str) and len(schema) > 1 else [])]
         if isinstance(ref, str) and len(schema) == 1:
+            self._inlined.append(ref)
             return ANY if ref in seen else self._flatten(self._resolve(ref), (*seen, ref))
         parts += schema.get("allOf", [])
         result: Shape = {}
@@ -188,10 +212,20 @@ class _Normaliser:
         return merge(result, own) if parts else own
 
     def _plain_ref(self, schema: Shape) -> str | None:
+        """The reference that is all that a schema says of a value's type."""
+        shaping = schema.keys() & _SHAPING
+        if shaping == {"allOf"} and len(schema["allOf"]) == 1:
+            only = schema["allOf"][0]
+            return self._plain_ref(only) if isinstance(only, dict) else None
         ref = schema.get("$ref")
-        beside = schema.keys() & _SHAPING - {"$ref"}
-        plain = isinstance(ref, str) and (self._ref_stands_alone or not beside - {"required"})
-        return ref if plain else None
+        if not isinstance(ref, str):
+            return None
+        if self._ref_stands_alone or shaping == {"$ref"}:
+            return ref
+        same = shaping == {"$ref", "type"} and _types(schema) == _types(
+            self._flatten({"$ref": ref})
+        )
+        return ref if same else None
 
     def _resolve(self, ref: str) -> Any:
         value: Any = self._schema

@@ -9,6 +9,7 @@ Shape = dict[str, Any]
 """A schema of the few keywords that normalised schemas have."""
 
 ANY: Shape = {}
+_BOOLEAN: Shape = {"type": "boolean"}
 
 
 def literal(flat: Shape) -> Shape:
@@ -46,6 +47,7 @@ def join(shapes: list[Shape]) -> Shape:
     for branch in _widen_literals(plain):
         if branch not in flat:
             flat.append(branch)
+    flat.sort(key=_BOOLEAN.__eq__)  # last, for pydantic takes 1.0 for true where it may
     return flat[0] if len(flat) == 1 else {"anyOf": flat}
 
 
