@@ -6,9 +6,11 @@ import ast
 import json
 import subprocess
 import sys
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given, settings
@@ -160,3 +162,29 @@ def test_text_of_a_schema_is_never_code(text: str, key: str) -> None:
             "ConfigDict", "Field", "Field_aliased",
         }  # fmt: skip
         assert all(isinstance(node.func, ast.Name) for node in calls)
+
+
+def test_allof_of_one_reference_is_the_class_itself() -> None:
+    case = next(case for case in CORPUS if case["name"] == "allOf of one reference")
+    assert make_models(case["schema"], "Payload").names == ("M", "Payload")
+
+
+def test_formats_have_python_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    formats = {"at": "date-time", "on": "date", "id": "uuid"}
+    properties = {name: {"type": "string", "format": form} for name, form in formats.items()}
+    contract = _contract({"type": "object", "properties": properties}, monkeypatch)
+    payload = contract.decode(
+        '{"at": "2016-12-31T23:59:60.5Z", "on": "2024-02-29",'
+        ' "id": "2EB8AA08-AA98-11EA-B4AA-73B441D16380"}'
+    )
+    assert payload.at == datetime(2016, 12, 31, 23, 59, 59, 500_000, tzinfo=UTC)
+    assert payload.on == date(2024, 2, 29)
+    assert payload.id == UUID("2eb8aa08-aa98-11ea-b4aa-73b441d16380")
+    later = contract.payload(
+        at=payload.at + timedelta(hours=1), on=date(2024, 3, 1), id=uuid5(payload.id, "x")
+    )
+    written = json.loads(contract.encode(later))
+    assert (written["at"], written["on"]) == ("2017-01-01T00:59:59.500000Z", "2024-03-01")
+    assert written["id"] == str(later.id)
+    with pytest.raises(ValidationError, match="timezone"):
+        contract.payload(at=datetime(2024, 1, 1))
