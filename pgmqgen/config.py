@@ -137,7 +137,7 @@ def _make_config(root: Path, table: _Table) -> Config:
     lint = table.table("lint")
     config = Config(
         root=root,
-        schemas=root / table.text("schemas", "schemas"),
+        schemas=_normal(root / table.text("schemas", "schemas")),
         output=output,
         handlers=root / handlers if handlers else output / "handlers",
         templates=root / templates if templates else None,
@@ -184,7 +184,7 @@ def _make_database(table: _Table) -> DatabaseConfig:
 
 
 def _make_vendored(root: Path, table: _Table) -> Mapping[str, Path]:
-    folders = {prefix: root / table.text(prefix, "") for prefix in table.values}
+    folders = {prefix: _normal(root / table.text(prefix, "")) for prefix in table.values}
     for prefix in folders:
         if "://" not in prefix:
             raise table.error(f"expected a URL prefix, got `{prefix}`")
@@ -192,8 +192,7 @@ def _make_vendored(root: Path, table: _Table) -> Mapping[str, Path]:
 
 
 def _check_package(config: Config, table: _Table, key: str, folder: Path) -> None:
-    normal = Path(os.path.normpath(folder))
-    if normal != folder or config.root not in folder.parents:
+    if _normal(folder) != folder or config.root not in folder.parents:
         relative = os.path.relpath(folder, config.root)
         hint = f"set `{key}` to a folder below the project's root"
         raise table.error(f"`{key}` is `{relative}`, outside of the project", hint=hint)
@@ -201,6 +200,10 @@ def _check_package(config: Config, table: _Table, key: str, folder: Path) -> Non
         if not part.isidentifier() or keyword.iskeyword(part):
             hint = "use letters, digits and underscores, for it becomes a Python package"
             raise table.error(f"`{part}` in `{key}` is not a Python name", hint=hint)
+
+
+def _normal(path: Path) -> Path:
+    return Path(os.path.normpath(path))
 
 
 class _Table:

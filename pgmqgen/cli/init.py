@@ -19,7 +19,7 @@ Next:
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Folder of the project.", show_default=False)
+        Path, typer.Argument(metavar="DIR", help="Folder of the project.", show_default=False)
     ] = Path(),
 ) -> int:
     """Make a project with one example queue. Existing files are kept.

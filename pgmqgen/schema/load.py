@@ -93,7 +93,7 @@ def fingerprint(schema: dict[str, Any] | bool) -> str:
 class _Loader:
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._library = Library(config.root, config.vendored)
+        self._library = Library(config)
         self._diagnostics: list[Diagnostic] = []
         self._lints: dict[Path, tuple[Diagnostic, ...]] = {}
 

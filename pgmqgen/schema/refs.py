@@ -7,12 +7,13 @@ cannot be bundled faithfully is refused.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urldefrag, urlsplit
 
+from pgmqgen.config import Config
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.schema.keywords import DEFAULT_DRAFT, LISTED, NAMED, ONE, draft_of, walk
 from pgmqgen.schema.source import Source, read_source
@@ -26,9 +27,10 @@ _DROPPED = ("$anchor", "$id")
 class Library:
     """The files that references may reach, each read once."""
 
-    def __init__(self, root: Path, vendored: Mapping[str, Path]) -> None:
-        self._root = root
-        self._vendored = vendored
+    def __init__(self, config: Config) -> None:
+        self._root = config.root
+        self._folders = (config.root, config.schemas)
+        self._vendored = config.vendored
         self._sources: dict[Path, Source] = {}
 
     @property
@@ -48,17 +50,17 @@ class Library:
             return source.path
         if urlsplit(uri).scheme:
             return self._vendored_copy(uri)
-        path = (source.path.parent / unquote(uri)).resolve()
+        path = _normal(source.path.parent / unquote(uri))
         if not path.is_file():
             raise LookupError(f"there is no file `{unquote(uri)}` beside `{source.path.name}`")
-        if self._root not in path.parents:
+        if not any(folder in path.parents for folder in self._folders):
             raise LookupError(f"`{unquote(uri)}` lies outside of the project")
         return path
 
     def _vendored_copy(self, uri: str) -> Path:
         for prefix, folder in sorted(self._vendored.items(), key=lambda item: -len(item[0])):
-            path = (folder / unquote(uri.removeprefix(prefix)).lstrip("/")).resolve()
-            if uri.startswith(prefix) and folder.resolve() in path.parents and path.is_file():
+            path = _normal(folder / unquote(uri.removeprefix(prefix)).lstrip("/"))
+            if uri.startswith(prefix) and folder in path.parents and path.is_file():
                 return path
         raise RemoteReference(uri)
 
@@ -174,6 +176,11 @@ class Bundler:
                 hint = "use `$ref` with a file name and a JSON pointer"
                 place = source.key_place((*pointer, keyword))
                 self.diagnostics.append(source.diagnose(place, "PGQ203", message, hint=hint))
+
+
+def _normal(path: Path) -> Path:
+    """A path without `..`; a file that is a link keeps the name of the link."""
+    return Path(os.path.normpath(path))
 
 
 def _own_id(source: Source) -> str | None:

@@ -5,6 +5,7 @@ A place is the line and column of a JSON pointer's value, or of its key in the o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ def find_sources(folder: Path) -> Iterator[Path]:
 
 def read_source(path: Path, *, root: Path) -> Source:
     """Read and parse one file; what is wrong with it is in its `diagnostics`."""
-    label = path.relative_to(root).as_posix() if root in path.parents else path.as_posix()
+    label = Path(os.path.relpath(path, root)).as_posix()
     keys: dict[Pointer, Place] = {}
     values: dict[Pointer, Place] = {}
     try:

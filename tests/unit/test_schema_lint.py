@@ -216,3 +216,24 @@ def test_no_schema_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_codes_are_listed() -> None:
     assert RULES.keys() >= IGNORABLE
     assert all(code.startswith("PGQ") and len(code) == 6 for code in RULES)
+
+
+def test_a_schemas_folder_beside_the_project(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (tmp_path / "contracts" / "shared").mkdir(parents=True)
+    (tmp_path / "contracts" / "q.json").write_text('{"$ref": "shared/s.json"}')
+    (tmp_path / "contracts" / "shared" / "s.json").write_text('{"$ref": "../q.json"}')
+    (project / "pgmqgen.toml").write_text('schemas = "../contracts"\n')
+    schemas = load(load_config(project))
+    assert schemas.diagnostics == ()
+    assert [queue.label for queue in schemas.queues] == ["../contracts/q.json"]
+
+
+def test_links_to_one_file_are_queues_of_their_own(tmp_path: Path) -> None:
+    schema = {"properties": {"a": {"$ref": "b.json#/$defs/n"}}, "$defs": {"n": {"type": "null"}}}
+    _load(tmp_path, {"a.json": schema})
+    (tmp_path / "schemas" / "b.json").symlink_to("a.json")
+    schemas = load(load_config(tmp_path))
+    assert schemas.diagnostics == ()
+    assert [queue.name for queue in schemas.queues] == ["a", "b"]
