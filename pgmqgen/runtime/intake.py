@@ -41,7 +41,6 @@ class Intake:
     in_hand: int = 0
     estimate_s: float = _FIRST_GUESS_S
     acked_since: float = 0.0
-    leased_at: float = 0.0
     rest_until: float = 0.0
     backlog: deque[Delivery] = field(default_factory=deque)
     ack_ids: list[int] = field(default_factory=list)

@@ -1,0 +1,52 @@
+"""The account of a message: which leases were attempts, which were not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pgmqgen.runtime.delivery import Account, read_account
+
+
+def headers(**reserved: Any) -> bytes:
+    return json.dumps({"x-pgmqgen": reserved}).encode()
+
+
+@pytest.mark.parametrize(
+    ("read_ct", "raw", "expected"),
+    [
+        (1, None, Account(0, 0, 0)),
+        (1, headers(attempts=5), Account(0, 0, 0)),  # a dead letter moved back starts anew
+        (2, None, Account(0, 0, 1)),
+        (3, headers(attempts=2), Account(2, 0, 0)),
+        (4, headers(attempts=1, releases=1), Account(1, 1, 1)),
+        (2, headers(attempts=9), Account(9, 0, 0)),
+        (3, b'["no object"]', Account(0, 0, 2)),
+        (3, b'{"x-pgmqgen": 7}', Account(0, 0, 2)),
+        (3, headers(attempts="2", releases=-1), Account(0, 0, 2)),
+        (3, headers(attempts=True, releases=None), Account(0, 0, 2)),
+    ],
+)
+def test_read_account(read_ct: int, raw: bytes | None, expected: Account) -> None:
+    assert read_account(read_ct, raw) == expected
+    assert expected.attempt == expected.attempts + 1
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**31), 2**31) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@given(st.integers(1, 2**31 - 1), json_values)
+def test_hostile_headers_never_break_an_account(read_ct: int, reserved: Any) -> None:
+    raw = json.dumps({"x-pgmqgen": reserved}).encode()
+    account = read_account(read_ct, raw)
+    assert account.attempts >= 0
+    assert account.releases >= 0
+    assert 0 <= account.unexplained < read_ct
