@@ -1,0 +1,157 @@
+"""A worker's beginning and end: what it waits for, what stops it, what it leaves."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from pgmqgen import Registry, Worker
+from pgmqgen.errors import ConfigError, RegistryError
+from tests.fault.harness import Shop, running_children
+
+
+def test_a_database_that_is_down_is_waited_for(shop: Shop, tmp_path: Path) -> None:
+    shop.add_queues({"orders": {}})
+    shop.send("orders", [{"id": 1, "do": "pass"}])
+    nowhere = shop.url.replace("host=", f"host={tmp_path}/nowhere&x=").split("&x=")[0]
+    (shop.folder / "dial.py").write_text(
+        "import pathlib\n\n\ndef conninfo():\n"
+        f"    return pathlib.Path({str(tmp_path / 'address')!r}).read_text()\n"
+    )
+    (tmp_path / "address").write_text(nowhere)
+    worker = shop.start(database_url=None, connect="dial:conninfo", until_empty=True)
+    shop.wait_for(lambda: shop.logs().count("trying again") >= 2)
+    assert worker.poll() is None
+    (tmp_path / "address").write_text(shop.url)
+    assert worker.wait(20) == 0
+    assert len(shop.ledger("end")) == 1
+
+
+def test_a_worker_can_be_stopped_while_the_database_is_away(shop: Shop, tmp_path: Path) -> None:
+    shop.add_queues({"orders": {}})
+    worker = shop.start(database_url=f"postgresql://postgres@/x?host={tmp_path}/nowhere")
+    shop.wait_for(lambda: "trying again" in shop.logs())
+    worker.terminate()
+    assert worker.wait(5) == 0
+
+
+def test_a_missing_queue_is_named(shop: Shop) -> None:
+    shop.add_queues({"orders": {}, "bills": {}})
+    shop.execute("SELECT pgmq.drop_queue('bills')")
+    worker = shop.start()
+    assert worker.wait(20) == 1
+    assert "DatabaseError: no such queue in the database: `bills`" in shop.logs()
+
+
+@pytest.mark.parametrize(
+    ("handlers", "complaint"),
+    [
+        ("import nothing_of_the_kind", "cannot import `.handlers`: ModuleNotFoundError"),
+        ("def hand_over(message, context): ...", "module `shop.handlers` has no `handle`"),
+        ("handle = 7", "`.handlers:handle` of queue `orders` is not a function"),
+    ],
+)
+def test_handlers_that_do_not_load_end_the_worker(
+    shop: Shop, handlers: str, complaint: str
+) -> None:
+    shop.add_queues({"orders": {}})
+    (shop.folder / "shop" / "handlers.py").write_text(handlers)
+    worker = shop.start()
+    assert worker.wait(20) == 1
+    assert f"RegistryError: {complaint}" in shop.logs()
+
+
+def test_handlers_that_kill_their_process_at_import_end_the_worker(shop: Shop) -> None:
+    shop.add_queues({"orders": {}})
+    (shop.folder / "shop" / "handlers.py").write_text("import os\nos._exit(9)")
+    worker = shop.start(processes=1)
+    assert worker.wait(30) == 1
+    assert "the process exited with status 9 while it loaded the handlers" in shop.logs()
+
+
+def test_until_empty_waits_for_its_retries_and_leaves_what_is_delayed(shop: Shop) -> None:
+    shop.add_queues({"orders": {"max_attempts": 3}})
+    shop.send("orders", [{"id": 1, "do": "retry", "seconds": 0.8}])
+    shop.execute("""SELECT pgmq.send('orders', '{"id": 2, "do": "pass"}', 600)""")
+    started = time.monotonic()
+    shop.run()
+    assert time.monotonic() - started > 1.6
+    assert [line.attempt for line in shop.ledger("begin")] == [1, 2, 3]
+    assert [row["message"]["id"] for row in shop.rows("q_orders")] == [2]
+
+
+def test_a_delayed_message_is_handled_when_it_is_due(shop: Shop) -> None:
+    shop.add_queues({"orders": {}})
+    worker = shop.start()
+    shop.wait_for(lambda: "ready" in shop.logs())
+    shop.execute("""SELECT pgmq.send('orders', '{"id": 1, "do": "pass"}', 2)""")
+    due = time.time() + 2
+    shop.wait_for(lambda: bool(shop.ledger("end")))
+    assert 0 <= shop.ledger("begin")[0].at - due + 0.05 < 1
+    worker.terminate()
+    assert worker.wait(10) == 0
+
+
+def test_a_notification_wakes_a_worker_at_rest(shop: Shop) -> None:
+    shop.add_queues({"orders": {"notify": True}})
+    with psycopg.connect(shop.url, autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$BEGIN PERFORM pg_notify('pgmqgen', TG_ARGV[0]); RETURN NULL; END$$;"
+            "CREATE TRIGGER tell AFTER INSERT ON pgmq.q_orders "
+            "FOR EACH STATEMENT EXECUTE FUNCTION tell('orders')"
+        )
+    worker = shop.start()
+    shop.wait_for(lambda: "ready" in shop.logs())
+    time.sleep(8)  # long enough for the polls to become rare
+    waits = []
+    for number in range(5):
+        sent_at = time.time()
+        shop.send("orders", [{"id": number, "do": "pass"}])
+        shop.wait_for(lambda: len(shop.ledger("begin")) > number)  # noqa: B023 - called at once
+        waits.append(shop.ledger("begin")[-1].at - sent_at)
+        time.sleep(0.1)
+    worker.terminate()
+    assert worker.wait(10) == 0
+    assert sorted(waits)[2] < 0.09, "slower than the shortest poll: the notification did nothing"
+
+
+def test_a_stopped_worker_leaves_no_process(shop: Shop) -> None:
+    shop.add_queues({"orders": {}})
+    worker = shop.start(processes=3)
+    shop.wait_for(lambda: "ready" in shop.logs())
+    children = list(running_children(worker.pid))
+    assert len(children) == 3
+    worker.terminate()
+    assert worker.wait(10) == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+
+
+def test_options_are_checked() -> None:
+    empty = Registry("shop.registry", [])
+    with pytest.raises(ConfigError, match="the registry has no queues"):
+        Worker(empty, database_url="")
+    with pytest.raises(RegistryError, match="no queue `bills` in the registry"):
+        Worker(empty, database_url="", queues=["bills"])
+
+
+def test_a_worker_is_a_worker_in_a_thread_too(shop: Shop) -> None:
+    """Without signals; `stop` ends it."""
+    shop.add_queues({"orders": {}})
+    shop.send("orders", [{"id": 1, "do": "pass"}])
+    (shop.folder / "main.py").write_text(
+        "import json, sys, threading, time\n"
+        "from shop.registry import registry\n"
+        "from pgmqgen import Worker\n"
+        "worker = Worker(registry, **json.loads(sys.argv[1]))\n"
+        "thread = threading.Thread(target=worker.run)\n"
+        "thread.start()\n"
+        "time.sleep(2)\n"
+        "worker.stop()\n"
+        "thread.join()\n"
+    )
+    assert shop.start().wait(20) == 0
+    assert len(shop.ledger("end")) == 1
