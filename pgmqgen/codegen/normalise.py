@@ -189,7 +189,8 @@ class _Normaliser:
     def _trace(self, schema: Any) -> tuple[Shape, list[str]]:
         """Flatten a schema and return also the references that went into it."""
         self._inlined = []
-        return self._flatten(schema), self._inlined
+        flat = self._flatten(schema)
+        return flat, list(self._inlined)
 
     def _flatten(self, schema: Any, seen: tuple[str, ...] = ()) -> Shape:
         """One schema without `$ref` and `allOf` that admits what `schema` does, or more."""

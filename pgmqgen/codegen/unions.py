@@ -17,10 +17,15 @@ def literal(flat: Shape) -> Shape:
     values = [flat["const"]] if "const" in flat else flat["enum"]
     kinds = {type(value) for value in values}
     said = (str, int) if int in kinds else (str, bool)
-    literals = [value for value in values if type(value) in said]
-    others = [value for value in values if type(value) not in said]
+    literals = [value for value in values if type(value) in said and not _is_huge(value)]
+    others = [value for value in values if type(value) not in said or _is_huge(value)]
     shapes: list[Shape] = [{"enum": list(dict.fromkeys(literals))}] if literals else []
     return join([*shapes, *map(_shape_of_value, others)]) if shapes or others else ANY
+
+
+def _is_huge(value: Any) -> bool:
+    """Whether pydantic's literals cannot hold a value."""
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
 
 
 def _shape_of_value(value: Any) -> Shape:
@@ -29,6 +34,8 @@ def _shape_of_value(value: Any) -> Shape:
             return {"type": "null"}
         case bool():
             return {"type": "boolean"}
+        case int():
+            return {"type": "integer"}
         case float():
             return {"anyOf": [{"type": "integer"}, {"type": "number"}]}
         case list():

@@ -63,6 +63,8 @@ def _read_uuid(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
 
 
 def _parse(value: Any, parse: ValidatorFunctionWrapHandler, mend: Any) -> Any:
+    if isinstance(value, int | float):  # pydantic would take it for seconds since 1970
+        raise ValueError("expected text, got a number")
     try:
         return parse(value)
     except ValidationError:
