@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgmqgen.errors import ConfigError
+from pgmqgen.errors import ConfigError, DatabaseError
 from pgmqgen.runtime.registry import import_object
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Connector:
         if self.factory is not None:
             from pgmqgen.runtime import postgres
 
-            found = import_object(self.factory)()
+            found = self._call_factory(self.factory)
             if isinstance(found, str) or postgres.is_connection(found):
                 return found
             raise ConfigError(
@@ -64,3 +64,14 @@ class Connector:
         if self.conninfo is None:
             raise ConfigError("no database is configured")
         return self.conninfo
+
+    @staticmethod
+    def _call_factory(name: str) -> object:
+        factory = import_object(name)
+        try:
+            return factory()
+        except Exception as error:  # of the user's code: whatever it is, there is no connection
+            raise DatabaseError(
+                f"`{name}` raised {type(error).__name__}: {error}",
+                hint="it must return a connection string or a psycopg.Connection",
+            ) from error

@@ -76,6 +76,11 @@ class Crew:
         return [slot for slot in self.slots if slot.state == "ready"]
 
     @property
+    def stranded(self) -> bool:
+        """Whether every slot is taken by a handler that runs long."""
+        return bool(self.slots) and all(slot.blocked for slot in self.slots)
+
+    @property
     def complete(self) -> bool:
         """Whether every slot is ready."""
         return len(self.ready) == self._size

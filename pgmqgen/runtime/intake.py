@@ -29,8 +29,10 @@ class Intake:
     backlog: leased, not yet sent to a slot
     in_hand: leased and not yet finished: the backlog and what the slots hold
     ack_ids, ack_counts: handled well, to be acknowledged, with the fence of each
+    acked_since: monotonic time of the oldest of these
     decided: failed or given back, to be settled
     estimate_s: what one message takes, as last seen
+    extended_at: monotonic time when its leases were last looked at
     rest_until: monotonic time before which the database is not asked again, after an error
     """
 
@@ -42,6 +44,7 @@ class Intake:
     estimate_s: float = _FIRST_GUESS_S
     acked_since: float = 0.0
     rest_until: float = 0.0
+    extended_at: float = 0.0
     backlog: deque[Delivery] = field(default_factory=deque)
     ack_ids: list[int] = field(default_factory=list)
     ack_counts: list[int] = field(default_factory=list)

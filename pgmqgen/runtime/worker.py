@@ -170,8 +170,9 @@ class Worker:
                 while lane.is_alive():
                     lane.wake()
                     self._run_event(_WATCH_S)
-                lane.join()
             scout.stop()
+            for lane in lanes:
+                lane.close()
             while not self._shift.events.empty():
                 self._run_event(0)
 

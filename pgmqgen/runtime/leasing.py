@@ -1,0 +1,187 @@
+"""Leasing: how much to take from which queue, and keeping the leases of what is in hand."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Hashable, Sequence
+from functools import partial
+
+from pgmqgen.runtime.crew import Crew
+from pgmqgen.runtime.delivery import SUSPECT_AFTER, Delivery, read_account
+from pgmqgen.runtime.hooks import call_hook
+from pgmqgen.runtime.intake import Intake
+from pgmqgen.runtime.lease import LeaseStore, Row
+from pgmqgen.runtime.outcome import Failure, Release
+from pgmqgen.runtime.settling import Settling
+from pgmqgen.runtime.shift import Shift
+from pgmqgen.runtime.slots import Slot
+
+log = logging.getLogger("pgmqgen.worker")
+
+_LANE_S = 0.1
+"""Handling time for each slot that a lane keeps leased."""
+_ACK_COUNT = 250
+_ACK_AFTER_S = 0.05
+
+
+class Leasing:
+    """Leases messages for a lane's crew, a fair share of each queue."""
+
+    def __init__(
+        self,
+        shift: Shift,
+        intakes: Sequence[Intake],
+        store: LeaseStore,
+        crew: Crew,
+        settling: Settling,
+    ) -> None:
+        self._shift = shift
+        self._intakes = intakes
+        self._store = store
+        self._crew = crew
+        self._settling = settling
+        self._runs_solo = False
+
+    def work(self, intake: Intake, now: float, may_lease: bool) -> None:
+        """Acknowledge what is finished of a queue and lease what is wanted, if it is time to."""
+        quantity = self._quantity(intake) if may_lease else 0
+        if quantity or self._should_flush(intake, now):
+            self._exchange(intake, quantity)
+
+    def flush(self, intake: Intake) -> None:
+        """Acknowledge what is finished, and lease nothing."""
+        if intake.ack_ids:
+            self._exchange(intake, 0)
+
+    def extend(self, intake: Intake, now: float) -> None:
+        """Extend a queue's leases in hand that have used up a third of their time."""
+        lease_s = intake.settings.visibility_timeout
+        if now - intake.extended_at < lease_s / 10:
+            return
+        intake.extended_at = now
+        due = [
+            delivery
+            for delivery in (*intake.backlog, *self._crew.deliveries())
+            if delivery.number == intake.number
+            and not delivery.settled
+            and delivery.lease_until - now < lease_s * 2 / 3
+        ]
+        if due:
+            self._extend(intake, due, now)
+
+    def run_solo(self, lane: Hashable, now: float, may_lease: bool) -> None:
+        """Take part in running suspects alone: one at a time, when every lane is quiet."""
+        gate = self._shift.gate
+        idle = all(intake.idle for intake in self._intakes)
+        if self._runs_solo and idle:
+            self._runs_solo = False
+            gate.done()
+        gate.note(lane, idle)
+        suspect = gate.take() if may_lease else None
+        if suspect is not None:
+            self._runs_solo = True
+            number, msg_id = suspect
+            intake = self._intakes[number]
+            row = self._store.lease_one(intake.settings, msg_id)
+            if row is not None:
+                lease_until = now + intake.settings.visibility_timeout
+                intake.in_hand += 1
+                intake.backlog.append(self._delivery(intake, row, lease_until))
+
+    def _quantity(self, intake: Intake) -> int:
+        """How many messages of a queue to lease now."""
+        if not intake.awake or self._shift.gate.closed:
+            return 0
+        slots = [slot for slot in self._crew.ready if not slot.reserved]
+        if not intake.is_async and not self._has_sync_room(slots):
+            return 0
+        active = sum(1 for i in self._intakes if not i.is_async and (i.awake or i.in_hand)) or 1
+        return intake.wanted(len(slots), _LANE_S * len(slots) / active)
+
+    def _has_sync_room(self, slots: list[Slot]) -> bool:
+        """Whether sync work leased now would begin soon."""
+        waiting = sum(len(intake.backlog) for intake in self._intakes if not intake.is_async)
+        idle = sum(1 for slot in slots if not slot.sync.held)
+        if idle > waiting:
+            return True
+        backlog_s = sum(intake.backlog_s for intake in self._intakes)
+        free = [slot for slot in slots if not slot.blocked]
+        return backlog_s < _LANE_S / 2 * len(free)
+
+    def _should_flush(self, intake: Intake, now: float) -> bool:
+        if not intake.ack_ids:
+            return False
+        return (
+            not intake.in_hand
+            or len(intake.ack_ids) >= _ACK_COUNT
+            or now - intake.acked_since >= _ACK_AFTER_S
+        )
+
+    def _exchange(self, intake: Intake, quantity: int) -> None:
+        """Acknowledge what is finished and lease what is wanted, in one statement."""
+        settings = intake.settings
+        if quantity:
+            hooks = self._shift.hooks
+            call = partial(call_hook, hooks, "on_before_read", settings.name)
+            self._shift.post("on_before_read", call, droppable=True)
+        ids, counts = intake.ack_ids, intake.ack_counts
+        asked_at = time.monotonic()
+        acknowledged, rows = self._store.exchange(settings, ids, counts, quantity)
+        intake.ack_ids, intake.ack_counts = [], []
+        self._settling.count_settled(intake, "handled", len(ids), acknowledged)
+        if quantity:
+            if len(rows) < quantity:
+                intake.awake = False
+            lease_until = asked_at + settings.visibility_timeout
+            self._admit(intake, [self._delivery(intake, row, lease_until) for row in rows])
+
+    def _delivery(self, intake: Intake, row: Row, lease_until: float) -> Delivery:
+        msg_id, read_ct, enqueued_at, visible_at, headers, raw = row
+        return Delivery(
+            number=intake.number,
+            msg_id=msg_id,
+            read_ct=read_ct,
+            account=read_account(read_ct, headers),
+            enqueued_at=enqueued_at,
+            visible_at=visible_at,
+            headers=headers,
+            raw=raw,
+            lease_until=lease_until,
+        )
+
+    def _admit(self, intake: Intake, deliveries: list[Delivery]) -> None:
+        deliveries.sort(key=_by_id)
+        intake.in_hand += len(deliveries)
+        for delivery in deliveries:
+            if delivery.account.unexplained < SUSPECT_AFTER:
+                intake.backlog.append(delivery)
+            else:
+                self._suspect(intake, delivery)
+
+    def _suspect(self, intake: Intake, delivery: Delivery) -> None:
+        """A message whose leases ended unexplained: it is dead, or must run alone."""
+        unexplained = delivery.account.unexplained
+        intake.in_hand -= 1
+        if unexplained >= max(intake.settings.max_attempts, SUSPECT_AFTER + 1):
+            text = f"{unexplained} leases ended without a word: it may kill the whole worker"
+            self._settling.bury(delivery, Failure("crash", text))
+        else:
+            intake.decided.append((delivery, Release()))
+            self._shift.gate.add(intake.number, delivery.msg_id)
+
+    def _extend(self, intake: Intake, deliveries: list[Delivery], now: float) -> None:
+        settings = intake.settings
+        held = self._store.extend(settings, deliveries, settings.visibility_timeout)
+        for delivery in deliveries:
+            if delivery.msg_id in held:
+                delivery.lease_until = now + settings.visibility_timeout
+            elif now > delivery.lease_until:
+                log.warning(
+                    "message %d of `%s`: its lease was lost", delivery.msg_id, settings.name
+                )
+                delivery.lease_until = now + settings.visibility_timeout  # said once a lease
+
+
+def _by_id(delivery: Delivery) -> int:
+    return delivery.msg_id

@@ -1,0 +1,173 @@
+"""Settling: what came of each delivery, decided, written to the database, told to the hooks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from pgmqgen.errors import DatabaseError
+from pgmqgen.runtime import wire
+from pgmqgen.runtime.delivery import Delivery
+from pgmqgen.runtime.hooks import call_hook
+from pgmqgen.runtime.intake import Intake
+from pgmqgen.runtime.lease import LeaseStore
+from pgmqgen.runtime.outcome import (
+    Archive,
+    Completed,
+    DeadLetter,
+    Decision,
+    Delete,
+    Failed,
+    Failure,
+    Invalid,
+    Release,
+    Reschedule,
+    Result,
+    decide,
+)
+from pgmqgen.runtime.report import parent_message
+from pgmqgen.runtime.shift import Shift
+from pgmqgen.runtime.slots import Slot
+
+log = logging.getLogger("pgmqgen.worker")
+
+
+class Settling:
+    """Takes results from a lane's crew and carries out what is decided of them."""
+
+    def __init__(self, shift: Shift, intakes: Sequence[Intake], store: LeaseStore) -> None:
+        self._shift = shift
+        self._intakes = intakes
+        self._store = store
+        self._requests: deque[tuple[Slot, wire.Frame]] = deque()
+
+    def finish(self, delivery: Delivery, result: Result) -> None:
+        """A delivery left the crew with `result`."""
+        intake = self._intakes[delivery.number]
+        intake.in_hand -= 1
+        if delivery.settled:
+            return
+        if isinstance(result, Completed):
+            intake.acknowledge(delivery, time.monotonic())
+            return
+        decision = decide(intake.settings, delivery.account.attempt, result)
+        intake.decided.append((delivery, decision))
+        self._announce(delivery, result, decision)
+
+    def take_control(self, slot: Slot, frame: wire.Frame) -> None:
+        """A handler asks to delete, archive or extend its message now."""
+        self._requests.append((slot, frame))
+
+    def bury(self, delivery: Delivery, failure: Failure) -> None:
+        """Dead-letter a delivery without running it."""
+        decision = DeadLetter(failure)
+        self._intakes[delivery.number].decided.append((delivery, decision))
+        self._announce(delivery, Failed(failure), decision)
+
+    def release(self, deliveries: Iterable[Delivery]) -> None:
+        """Give deliveries back, without an attempt."""
+        for delivery in deliveries:
+            intake = self._intakes[delivery.number]
+            intake.in_hand -= 1
+            if not delivery.settled:
+                intake.decided.append((delivery, Release()))
+
+    def settle(self, intake: Intake) -> None:
+        """Carry out what was decided, a statement for each kind of decision."""
+        kinds: dict[Any, list[tuple[Delivery, Decision]]] = {}
+        for delivery, decision in intake.decided:
+            kinds.setdefault(_kind(decision), []).append((delivery, decision))
+        for decided in kinds.values():
+            held = self._store.settle(intake.settings, decided)
+            done = {id(delivery) for delivery, _ in decided}
+            intake.decided = [pair for pair in intake.decided if id(pair[0]) not in done]
+            decision = decided[0][1]
+            self.count_settled(intake, _kind(decision), len(decided), len(held))
+            if isinstance(decision, Reschedule):
+                delay_s = max(d.delay_s for _, d in decided if isinstance(d, Reschedule))
+                self._shift.expect_retry(time.monotonic() + delay_s)
+
+    def count_settled(self, intake: Intake, what: str, wanted: int, applied: int) -> None:
+        """Count what a statement settled, and say which leases were lost."""
+        name = intake.settings.name
+        if applied:
+            self._shift.count(name, what, applied)
+        if applied < wanted:
+            self._shift.count(name, "lease_lost", wanted - applied)
+            log.warning(
+                "queue `%s`: %d message(s) not settled (%s): their leases were lost",
+                name, wanted - applied, what,
+            )  # fmt: skip
+
+    def serve_requests(self) -> None:
+        """Do what handlers ask for, and answer."""
+        while self._requests:
+            slot, (_, verb, ticket, seconds) = self._requests[0]
+            try:
+                applied = self._apply(slot, verb, ticket, seconds)
+            except DatabaseError as error:
+                if not self._store.connected:
+                    raise  # it is asked again once there is a connection
+                log.error("%s; a handler's `%s` was not applied", error, verb)
+                applied = False
+            self._requests.popleft()
+            if not slot.control.closed:
+                slot.control.send((wire.CONTROL, applied))
+
+    def _apply(self, slot: Slot, verb: str, ticket: int, seconds: float) -> bool:
+        delivery = slot.find(ticket)
+        if delivery is None:
+            return False
+        settings = self._intakes[delivery.number].settings
+        now = time.monotonic()
+        if verb == "set_timeout":
+            applied = bool(self._store.extend(settings, [delivery], seconds))
+            if applied:
+                delivery.lease_until = delivery.limit_at = now + seconds
+            return applied
+        act: Callable[..., bool] = self._store.delete if verb == "delete" else self._store.archive
+        delivery.settled = act(settings, delivery)
+        if delivery.settled:
+            self._shift.count(settings.name, "handled")
+        return delivery.settled
+
+    def _announce(self, delivery: Delivery, result: Result, decision: Decision) -> None:
+        name = self._intakes[delivery.number].settings.name
+        match result:
+            case Failed(Failure("crash" | "timeout" as reason, error, stack)):
+                log.warning("message %d of `%s`: %s", delivery.msg_id, name, error)
+                self._post(delivery, "on_lost", reason, stack)
+            case Failed(failure):
+                log.info("message %d of `%s`: %s", delivery.msg_id, name, failure.error)
+            case Invalid(failure):
+                self._shift.count(name, "invalid")
+                log.warning("message %d of `%s`: %s", delivery.msg_id, name, failure.error)
+        if isinstance(decision, DeadLetter):
+            self._post(delivery, "on_dead_letter", decision.failure.reason)
+
+    def _post(self, delivery: Delivery, hook: str, *details: Any) -> None:
+        def call() -> None:
+            message = parent_message(self._shift.plan, delivery)
+            call_hook(self._shift.hooks, hook, message, *details)
+
+        self._shift.post(hook, call)
+
+
+def _kind(decision: Decision) -> str:
+    """What a decision counts as; those alike are settled by one statement."""
+    match decision:
+        case Delete():
+            return "deleted"
+        case Archive(None):
+            return "archived"
+        case Archive():
+            return "archived_failed"
+        case DeadLetter():
+            return "dead_lettered"
+        case Reschedule():
+            return "retried"
+        case Release():
+            return "released"
