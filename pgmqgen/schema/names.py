@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import re
 import unicodedata
 
 RESERVED_MODULES = frozenset({"handlers", "manifest", "registry", "shared"})
@@ -21,7 +20,7 @@ BUILTIN_TYPES = frozenset({"bool", "date", "dict", "float", "int", "list", "str"
 
 def module_name(queue: str) -> str:
     """Name of the package of a queue: the queue's name as an identifier."""
-    name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", queue))
+    name = "".join(char if _fits(char) else "_" for char in _normal(queue))
     return name if name.isidentifier() else f"queue_{name}"
 
 
@@ -32,9 +31,9 @@ def class_prefix(queue: str) -> str:
 
 def pascal_case(text: str) -> str:
     """Text as a class name, `""` if it holds no letter or digit."""
-    words = re.split(r"[\W_]+", unicodedata.normalize("NFKC", text))
-    name = "".join(word[0].upper() + word[1:] for word in words if word)
-    return name if name.isidentifier() or not name else f"Queue{name}"
+    spaced = "".join(char if _fits(char) and char != "_" else " " for char in _normal(text))
+    name = _normal("".join(word[0].upper() + word[1:] for word in spaced.split()))
+    return name if name.isidentifier() or not name else _normal(f"Queue{name}")
 
 
 def payload_name(title: str | None, queue: str) -> str:
@@ -46,5 +45,15 @@ def payload_name(title: str | None, queue: str) -> str:
 
 
 def _as_identifier(title: str) -> str:
-    name = unicodedata.normalize("NFKC", title)
+    name = _normal(title)
     return name if name.isidentifier() and not name.startswith("_") else pascal_case(title)
+
+
+def _normal(text: str) -> str:
+    """Text as Python reads it where it is a name."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def _fits(char: str) -> bool:
+    """Whether a character may stand in a name; some that are letters to Unicode may not."""
+    return f"_{char}".isidentifier()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -59,14 +60,14 @@ def test_name_of_a_payload(title: str | None, expected: str) -> None:
 def test_every_queue_has_a_module(queue: str) -> None:
     name = module_name(queue)
     assert name.isidentifier()
-    assert module_name(name) == name
+    assert unicodedata.normalize("NFKC", name) == name
 
 
 @given(st.text())
 def test_pascal_case_is_an_identifier_or_nothing(text: str) -> None:
     name = pascal_case(text)
     assert name == "" or name.isidentifier()
-    assert pascal_case(name) == name
+    assert unicodedata.normalize("NFKC", name) == name
 
 
 @given(st.text(), st.text(min_size=1))
@@ -77,3 +78,11 @@ def test_every_payload_has_a_free_name(title: str, queue: str) -> None:
     assert not keyword.iskeyword(name)
     assert name not in RESERVED_TYPES | BUILTIN_TYPES
     assert name not in (f"{prefix}Producer", f"Async{prefix}Producer")
+
+
+def test_every_character() -> None:
+    for char in map(chr, range(0xD800)):
+        for text in (char, f"a{char}", f"{char}a", f"a_{char}b"):
+            for name in (module_name(text), class_prefix(text), payload_name(text, "q")):
+                assert name.isidentifier(), ascii(text)
+                assert unicodedata.normalize("NFKC", name) == name, ascii(text)
