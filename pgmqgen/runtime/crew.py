@@ -14,7 +14,7 @@ from typing import Protocol
 from pgmqgen.errors import RegistryError
 from pgmqgen.runtime import wire
 from pgmqgen.runtime.delivery import Delivery
-from pgmqgen.runtime.intake import ASYNC_LIMIT, Intake
+from pgmqgen.runtime.intake import ASYNC_LIMIT, SLOW_S, Intake
 from pgmqgen.runtime.outcome import Completed, Failed, Failure, Result
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.slots import Channel, Remains, Slot
@@ -25,7 +25,6 @@ _CHUNK = 50
 """Most messages a frame: results come back, and queues take turns, by the chunk."""
 _AHEAD_S = 0.05
 """Handling time that a slot is given ahead."""
-_PREFETCH_BELOW_S = 0.5
 _INSPECT_S = 0.02
 _INSPECT_ASYNC_S = 0.2
 _STUCK_S = 0.25
@@ -229,11 +228,12 @@ class Crew:
             limit = delivery.limit_at or started + self._limit_s(delivery)
             if now >= limit:
                 slot.kill(delivery.ticket)
-            elif now - started >= _STUCK_S:
+            elif now - started >= _STUCK_S and not slot.blocked:
+                self._intakes[delivery.number].learn(1, now - started)
+                slot.blocked = True
                 self._free_waiting(slot)
 
     def _free_waiting(self, slot: Slot) -> None:
-        slot.blocked = True
         for delivery in slot.harvest():
             self._results.finish(delivery, _COMPLETED)
         if len(slot.sync.held) > 1:
@@ -322,6 +322,6 @@ def _room(slot: Slot, intake: Intake) -> int:
         return max(1, int(_AHEAD_S / intake.estimate_s))
     if slot.blocked:
         return 0
-    if held == 1 and intake.estimate_s < _PREFETCH_BELOW_S:
+    if held == 1 and intake.estimate_s < SLOW_S:
         return max(1, int((_AHEAD_S - slot.sync.load_s) / intake.estimate_s))
     return max(0, int((_AHEAD_S - slot.sync.load_s) / intake.estimate_s))

@@ -14,7 +14,9 @@ MAX_BATCH = 500
 ASYNC_LIMIT = 1000
 """Most async handlers that run at once in one process."""
 
-_SLOW_S = 0.5
+SLOW_S = 0.1
+"""A message that takes longer than this waits in the database, not behind another."""
+
 _FIRST_GUESS_S = 0.02
 _FLOOR_S = 0.00001
 _MEMORY = 0.7
@@ -83,7 +85,7 @@ class Intake:
         if self.is_async:
             room = slots * ASYNC_LIMIT - self.in_hand
             return min(most, room) if room >= min(most, ASYNC_LIMIT // 8) else 0
-        least = slots * (2 if self.estimate_s < _SLOW_S else 1)
+        least = slots * (2 if self.estimate_s < SLOW_S else 1)
         goal = max(least, int(budget_s / self.estimate_s))
         if self.in_hand > min(goal, most) // 2:
             return 0

@@ -23,7 +23,7 @@ def settled(state: Intake, seconds: float) -> Intake:
 def test_fast_handlers_get_full_batches_and_slow_ones_one_message_a_slot() -> None:
     assert settled(intake(), 0.00002).wanted(1, 0.1) == MAX_BATCH
     assert settled(intake(), 0.0095).wanted(1, 0.1) == 10
-    assert settled(intake(), 0.1).wanted(1, 0.1) == 2
+    assert settled(intake(), 0.09).wanted(1, 0.1) == 2
     assert settled(intake(), 5.0).wanted(1, 0.1) == 1
     assert settled(intake(), 5.0).wanted(4, 0.4) == 4
 
