@@ -90,6 +90,8 @@ class PayloadTypeError(PgmqgenError):
 class DatabaseError(PgmqgenError):
     """PostgreSQL refused or could not be reached; `sqlstate` is its five-letter code."""
 
-    def __init__(self, message: str, *, hint: str | None = None, sqlstate: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, sqlstate: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.sqlstate = sqlstate
