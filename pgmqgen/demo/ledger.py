@@ -43,7 +43,7 @@ class LedgerHooks(Hooks):
     """Sends what the handlers log to the ledger."""
 
     def on_start(self) -> None:
-        logging.basicConfig(filename=log_file(), level=logging.WARNING)
+        logging.basicConfig(filename=log_file(), level=logging.WARNING, force=True)
         log = logging.getLogger(_HANDLERS)
         log.setLevel(logging.INFO)
         log.propagate = False

@@ -88,8 +88,8 @@ def _explain_deaths(balances: Sequence[Balance]) -> Iterator[str]:
 
 
 _REASONS = {
-    "rejected": "rejected at once",
-    "exception": "raised each time",
+    "rejected": "rejected",
+    "exception": "failed each time",
     "crash": "killed its process each time",
     "timeout": "ran out of time",
 }

@@ -92,9 +92,9 @@ def _send_backlog(screen: Screen, traffic: Traffic) -> None:
         traffic.send_backlog()
         fates = [fate for sent in traffic.sent.values() for fate in sent.fates.values()]
         invalid = fates.count("invalid")
+        good = len(fates) - invalid
         step.outcome = (
-            f"sent {len(fates) - invalid:,} messages by the typed producers, "
-            f"and {invalid} invalid ones past them by plain SQL"
+            f"sent {good:,} messages by producers, and {invalid} invalid ones by plain SQL"
         )
 
 
@@ -142,12 +142,18 @@ def _watch(connection: Connection, traffic: Traffic, working: Future[Summary], b
 def _working(worker: Worker) -> Iterator[Future[Summary]]:
     """Run a worker on a thread of its own; it is stopped when the block is left early."""
     with ThreadPoolExecutor(1) as pool:
-        working = pool.submit(worker.run)
+        working = pool.submit(_run_sheltered, worker)
         try:
             yield working
         except BaseException:
             worker.abort()
             raise
+
+
+def _run_sheltered(worker: Worker) -> Summary:
+    # Its processes inherit this: Ctrl-C must not hit one that is only just starting.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    return worker.run()
 
 
 def _draw_balances(

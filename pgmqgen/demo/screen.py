@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 PLAIN_WIDTH = 100
@@ -59,7 +59,7 @@ class Screen:
         columns = (
             TextColumn("  {task.description}"),
             BarColumn(bar_width=None, finished_style="green"),
-            MofNCompleteColumn(),
+            TextColumn("{task.completed:>6,.0f} of {task.total:>5,.0f}"),
             _RateColumn(),
         )
         live = self._console.is_terminal
