@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 
+from pgmqgen.local import psql_path
 from tests.docs.scenario import Step
 
 _TIMEOUT_S = 90
@@ -27,10 +29,11 @@ class Reader:
         self._notes = notes
         self._setup = ""
         self._output = ""
-        programs = Path(sys.executable).parent
+        programs = [Path(sys.executable).parent, psql_path().parent, os.environ["PATH"]]
         self._env = {
             **{k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PGMQGEN_DATABASE_URL")},
-            "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join(map(str, programs)),
+            "LC_ALL": "C.UTF-8",
             "DATABASE_URL": database_url,
             "MYPY_CACHE_DIR": str(notes.parent / "mypy"),
             "READER": str(notes),
@@ -109,7 +112,17 @@ class Reader:
         with psycopg.connect(self._env["DATABASE_URL"], autocommit=True) as connection:
             cursor = connection.execute(step.text.encode())
             rows = cursor.fetchall() if cursor.description else []
-        self._output = "\n".join(" | ".join(map(str, row)) for row in rows)
+        self._output = "\n".join(" | ".join(map(_show, row)) for row in rows)
+
+
+def _show(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case dict() | list():
+            return json.dumps(value)
+        case _:
+            return str(value)
 
 
 def _fits(expected: str, output: str) -> bool:
