@@ -17,7 +17,9 @@ from pgmqgen.local import psql_path
 from tests.docs.scenario import Step
 
 _TIMEOUT_S = 90
-_REMEMBER = '\npwd > "$READER/cwd"; env -0 > "$READER/env"\n'
+_REMEMBER = """
+python -c 'import json, os; print(json.dumps([os.getcwd(), dict(os.environ)]))' > "$READER"
+"""
 
 
 class Reader:
@@ -36,7 +38,7 @@ class Reader:
             "LC_ALL": "C.UTF-8",
             "DATABASE_URL": database_url,
             "MYPY_CACHE_DIR": str(notes.parent / "mypy"),
-            "READER": str(notes),
+            "READER": str(notes / "shell"),
         }  # fmt: skip
 
     def follow(self, step: Step) -> None:
@@ -66,9 +68,8 @@ class Reader:
         remember = "" if step.status else _REMEMBER
         self._run(step, ["bash", "-euo", "pipefail", "-c", step.text + remember])
         if not step.status:
-            self._cwd = Path((self._notes / "cwd").read_text().strip())
-            pairs = (self._notes / "env").read_text().split("\0")
-            self._env = dict(pair.split("=", 1) for pair in pairs if pair)
+            cwd, self._env = json.loads((self._notes / "shell").read_text())
+            self._cwd = Path(cwd)
 
     def _run(self, step: Step, command: list[str], stdin: str = "") -> None:
         done = subprocess.run(
