@@ -108,5 +108,7 @@ def _reachable_parent() -> Path | None:
 
     if os.geteuid() != 0 or is_reachable(Path(tempfile.gettempdir()).resolve()):
         return None
-    ROOT_STATE.mkdir(parents=True, exist_ok=True)
+    if not ROOT_STATE.exists():
+        ROOT_STATE.mkdir(parents=True)
+        ROOT_STATE.chmod(0o711)
     return ROOT_STATE

@@ -110,6 +110,31 @@ def test_the_wheel_holds_the_package_only(wheel: Path) -> None:
     assert templates
     assert templates == {Path(name).name for name in names if "/templates/" in name}
     assert "pgmqgen/py.typed" in names
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_the_demo_runs_from_the_wheel(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unpacked and put before the editable installation, whose extras it uses."""
+    unpacked, folder = tmp_path / "unpacked", tmp_path / "folder"
+    zipfile.ZipFile(wheel).extractall(unpacked)
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    code = "import pgmqgen, sys; print(pgmqgen.__file__); from pgmqgen.cli.app import run; sys.exit(run(['demo']))"
+    environment = os.environ | {"PYTHONPATH": str(unpacked)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{unpacked}/pgmqgen/__init__.py\n")
+    assert "check passed" in done.stdout
+    assert list(folder.iterdir()) == []
+
+
+def test_the_demo_names_the_extras(bare: Bare) -> None:
+    done = bare("pgmqgen", "demo")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[1] == "help: pip install 'pgmqgen[codegen,local]'"
 
 
 def test_help_needs_no_extra(bare: Bare) -> None:
