@@ -23,18 +23,28 @@ python -c 'import json, os; print(json.dumps([os.getcwd(), dict(os.environ)]))' 
 
 
 class Reader:
-    """A shell in `folder`, whose current folder and environment last from block to block."""
+    """A shell in `folder`, whose current folder and environment last from block to block.
 
-    def __init__(self, folder: Path, database_url: str, notes: Path) -> None:
+    notes: a folder for what the reader itself has to remember; programs: where `pgmqgen` is
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        notes: Path,
+        *,
+        programs: Path = Path(sys.executable).parent,
+    ) -> None:
         notes.mkdir()
         self._cwd = folder
         self._notes = notes
         self._setup = ""
         self._output = ""
-        programs = [Path(sys.executable).parent, psql_path().parent, os.environ["PATH"]]
+        places = [programs, psql_path().parent, os.environ["PATH"]]
         self._env = {
             **{k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PGMQGEN_DATABASE_URL")},
-            "PATH": os.pathsep.join(map(str, programs)),
+            "PATH": os.pathsep.join(map(str, places)),
             "LC_ALL": "C.UTF-8",
             "DATABASE_URL": database_url,
             "MYPY_CACHE_DIR": str(notes.parent / "mypy"),

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -38,12 +39,14 @@ class Step:
     """One block of a page.
 
     place: `page:line`
+    section: the heading that it stands under
     path: of the file that the block is, or None
     status: the exit status that a runnable block is to have
     stop_after: text in its output after which it gets a SIGTERM, or None
     """
 
     place: str
+    section: str
     kind: Kind
     text: str
     path: str | None = None
@@ -59,13 +62,14 @@ def read_page(page: Path) -> list[Step]:
 class _Reader:
     def __init__(self, page: Path) -> None:
         self._name = page.name
-        self._tokens = MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8"))
-        self._above = ""
+        tokens = MarkdownIt().enable("table").parse(page.read_text(encoding="utf-8"))
+        self._tokens = [Token("start", "", 0), *tokens]
+        self._above = self._section = ""
         self._marks: dict[str, str] = {}
         self._may_have_output = False
 
     def steps(self) -> Iterator[Step]:
-        for token in self._tokens:
+        for before, token in pairwise(self._tokens):
             match token.type:
                 case "fence":
                     yield from self._read_block(token)
@@ -74,6 +78,8 @@ class _Reader:
                     yield from self._read_comments(token)
                 case "inline":
                     self._above = token.content
+                    if before.type == "heading_open":
+                        self._section = token.content
                 case "code_block":
                     raise self._error(token, "a block without a language")
 
@@ -112,6 +118,7 @@ class _Reader:
     ) -> Step:
         return Step(
             place=self._place(token),
+            section=self._section,
             kind=kind,  # type: ignore[arg-type]
             text=token.content if text is None else text,
             path=path,
