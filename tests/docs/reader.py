@@ -137,5 +137,9 @@ def _show(value: object) -> str:
 
 
 def _fits(expected: str, output: str) -> bool:
-    pattern = ".*?".join(map(re.escape, expected.strip().split("...")))
-    return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
+    """Whether `output` is as expected: a line of `...` stands for any lines, else for any text."""
+    lines = (
+        r"(?:.*\n)*?" if line == "..." else ".*?".join(map(re.escape, line.split("..."))) + r"\n"
+        for line in expected.strip().splitlines()
+    )
+    return re.fullmatch("".join(lines), output.strip() + "\n") is not None
