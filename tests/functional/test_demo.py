@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from pgmqgen.demo.report import check_line, print_report
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 DEMO = (Path(sys.executable).with_name("pgmqgen"), "demo")
+REPOSITORY = Path(__file__).parents[2]
+LOG_LINE = '    log.info("%s: sent'
 WITHOUT = """
 import sys
 for module in sys.argv[1:]:
@@ -101,6 +104,26 @@ def test_an_interrupted_run(temporary: Path, step: str, number: signal.Signals, 
     output, errors = demo.communicate(timeout=60)
     assert (demo.returncode, output) == (code, "")
     assert "Traceback" not in errors
+
+
+def test_a_handler_that_drops_its_message(temporary: Path) -> None:
+    """With a copy of the repository whose handler returns too early, every hundredth time."""
+    copy = temporary / "copy"
+    for name in ("pgmqgen", "templates", "schemas", "generated/handlers"):
+        shutil.copytree(REPOSITORY / name, copy / name)
+    handler = copy / "generated" / "handlers" / "send_email.py"
+    text = handler.read_text()
+    assert LOG_LINE in text
+    early = f"    if message.id % 100 == 0:\n        return\n{LOG_LINE}"
+    handler.write_text(text.replace(LOG_LINE, early))
+    environment = os.environ | {"PYTHONPATH": str(copy)}
+    command = [sys.executable, "-c", WITHOUT]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    shutil.rmtree(copy)
+    assert done.returncode == 1, done.stderr
+    assert "check FAILED: " in done.stdout
+    problem = "  send_email: message 100: expected handled, but it was nowhere to be found\n"
+    assert problem in done.stdout
 
 
 @pytest.mark.parametrize(
