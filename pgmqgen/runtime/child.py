@@ -22,7 +22,7 @@ from pgmqgen.errors import PgmqgenError
 from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.context import Context
-from pgmqgen.runtime.hooks import Hooks, call_hook, load_hooks
+from pgmqgen.runtime.hooks import call_hook, load_hooks
 from pgmqgen.runtime.registry import load_registry
 from pgmqgen.runtime.runner import ControlLine, Desk, Runner
 from pgmqgen.runtime.sides import AsyncControls, AsyncSide, SyncSide
@@ -36,10 +36,12 @@ def main(arguments: list[str]) -> None:
     for fd in fds:  # what a handler starts must not keep these open
         os.set_inheritable(fd, False)
     sync_sock, async_sock, control_sock = (socket(fileno=fd) for fd in fds[:3])
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in wire.GROUP_SIGNALS:
         signal.signal(number, _ignore)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, wire.GROUP_SIGNALS)
     threading.Thread(target=_watch_parent, args=(sync_sock,), daemon=True).start()
-    options = _read_options(sync_sock)
+    frames = wire.FrameReader(sync_sock)
+    options: dict[str, Any] = frames.read()[1]
     sys.path[:] = options["sys_path"]
     if options["log_level"] is not None:
         logging.basicConfig(level=options["log_level"], format=options["log_format"])
@@ -59,24 +61,12 @@ def main(arguments: list[str]) -> None:
         side = AsyncSide(async_sock, desks, runner, controls)
         loop_thread = threading.Thread(target=side.run, name="pgmqgen-async", daemon=True)
         loop_thread.start()
-    _serve_sync(sync_sock, desks, Runner(record, hooks, context, line), hooks)
+    call_hook(hooks, "on_start")
+    sync_sock.sendall(wire.pack_frame((wire.READY, [desk.is_async for desk in desks])))
+    with contextlib.suppress(ConnectionError):
+        SyncSide(sync_sock, frames, desks, Runner(record, hooks, context, line)).run()
     if loop_thread is not None:
         loop_thread.join(_JOIN_S)
-
-
-def _serve_sync(sock: socket, desks: list[Desk], runner: Runner, hooks: Hooks) -> None:
-    call_hook(hooks, "on_start")
-    sock.sendall(wire.pack_frame((wire.READY, [desk.is_async for desk in desks])))
-    with contextlib.suppress(ConnectionError):
-        SyncSide(sock, desks, runner).run()
-
-
-def _read_options(sock: socket) -> dict[str, Any]:
-    buffer = wire.FrameBuffer()
-    while True:
-        for frame in buffer.feed(wire.receive(sock)):
-            options: dict[str, Any] = frame[1]
-            return options
 
 
 def _load_desks(options: dict[str, Any]) -> list[Desk]:

@@ -57,7 +57,7 @@ class ControlLine:
     def __init__(self, sock: socket) -> None:
         self._sock = sock
         self._lock = threading.Lock()
-        self._buffer = wire.FrameBuffer()
+        self._answers = wire.FrameReader(sock)
 
     def delete(self, ticket: int) -> bool:
         return self._ask("delete", ticket, 0.0)
@@ -71,9 +71,7 @@ class ControlLine:
     def _ask(self, verb: str, ticket: int, seconds: float) -> bool:
         with self._lock:
             self._sock.sendall(wire.pack_frame((wire.CONTROL, verb, ticket, seconds)))
-            while True:
-                for _, applied in self._buffer.feed(wire.receive(self._sock)):
-                    return bool(applied)
+            return bool(self._answers.read()[1])
 
 
 class Runner:

@@ -26,19 +26,18 @@ _ASYNC_FLUSH_AFTER_S = 0.001
 class SyncSide:
     """Runs sync handlers one after the other on the main thread."""
 
-    def __init__(self, sock: socket, desks: list[Desk], runner: Runner) -> None:
+    def __init__(
+        self, sock: socket, frames: wire.FrameReader, desks: list[Desk], runner: Runner
+    ) -> None:
         self._sock = sock
+        self._frames = frames
         self._desks = desks
         self._runner = runner
 
     def run(self) -> None:
         """Serve until told to stop or the parent is gone."""
-        buffer = wire.FrameBuffer()
-        while True:
-            for frame in buffer.feed(wire.receive(self._sock)):
-                if frame[0] == wire.STOP:
-                    return
-                self._run_chunk(self._desks[frame[1]], frame[2])
+        while (frame := self._frames.read())[0] != wire.STOP:
+            self._run_chunk(self._desks[frame[1]], frame[2])
 
     def _run_chunk(self, desk: Desk, jobs: list[wire.Job]) -> None:
         states, runner = self._runner.record.states, self._runner

@@ -303,8 +303,11 @@ class Slot:
 def _start_process(socks: Sequence[socket], record_fd: int) -> subprocess.Popen[bytes]:
     fds = [*(sock.fileno() for sock in socks), record_fd]
     command = [sys.executable, "-m", "pgmqgen.runtime.child", *map(str, fds)]
+    # The child inherits the mask, and lifts it once it can answer these signals.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, wire.GROUP_SIGNALS)
     try:
         return subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL)
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for sock in socks:
             sock.close()

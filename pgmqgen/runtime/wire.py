@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import marshal
 import os
+import signal
 import struct
+from collections import deque
 from socket import socket
 from typing import Any, NoReturn, cast
 
@@ -17,6 +19,9 @@ from pgmqgen.runtime.outcome import Completed, Failed, Failure, Invalid, Result,
 
 _LENGTH = struct.Struct("!Q")
 HEADER_SIZE = _LENGTH.size
+
+GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that reach a whole process group: a child leaves them to its parent."""
 
 Frame = tuple[Any, ...]
 
@@ -68,9 +73,20 @@ RECEIVE_SIZE = 1 << 18
 _ORPHANED = 70
 
 
-def receive(sock: socket) -> bytes:
-    """In a child: some bytes from the parent; ends the process if the parent is gone."""
-    return sock.recv(RECEIVE_SIZE) or end_orphaned()
+class FrameReader:
+    """In a child: blocks for the parent's next frame; ends the process if the parent is gone."""
+
+    def __init__(self, sock: socket) -> None:
+        self._sock = sock
+        self._buffer = FrameBuffer()
+        self._frames: deque[Frame] = deque()
+
+    def read(self) -> Frame:
+        """The next frame."""
+        while not self._frames:
+            data = self._sock.recv(RECEIVE_SIZE) or end_orphaned()
+            self._frames.extend(self._buffer.feed(data))
+        return self._frames.popleft()
 
 
 def end_orphaned() -> NoReturn:

@@ -151,6 +151,7 @@ class Worker:
 
     def _make_lanes(self) -> list[Lane]:
         plan = self._shift.plan
+        log.info("starting %d processes", plan.processes)
         return [
             Lane(f"lane {number}", self._shift, list(range(number, plan.processes, plan.lanes)))
             for number in range(plan.lanes)

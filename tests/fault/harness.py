@@ -212,6 +212,7 @@ class Shop:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                process_group=0,
             )
         self.workers.append(worker)
         return worker

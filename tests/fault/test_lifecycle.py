@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -155,3 +157,15 @@ def test_a_worker_is_a_worker_in_a_thread_too(shop: Shop) -> None:
     )
     assert shop.start().wait(20) == 0
     assert len(shop.ledger("end")) == 1
+
+
+@pytest.mark.parametrize("wait_s", [0.0, 0.05, 0.1, 0.2, 0.8])
+def test_ctrl_c_at_any_moment_ends_a_worker_without_a_traceback(shop: Shop, wait_s: float) -> None:
+    """The terminal sends it to the whole group: parent and children."""
+    shop.add_queues({"orders": {}})
+    worker = shop.start(processes=4)
+    shop.wait_for(lambda: "starting" in shop.logs())
+    time.sleep(wait_s)
+    os.killpg(worker.pid, signal.SIGINT)
+    assert worker.wait(10) == 0, shop.logs()
+    assert "Traceback" not in shop.logs()
