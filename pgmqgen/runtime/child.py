@@ -27,6 +27,8 @@ from pgmqgen.runtime.registry import load_registry
 from pgmqgen.runtime.runner import ControlLine, Desk, Runner
 from pgmqgen.runtime.sides import AsyncControls, AsyncSide, SyncSide
 
+log = logging.getLogger("pgmqgen.child")
+
 _JOIN_S = 2.0
 
 
@@ -50,6 +52,11 @@ def main(arguments: list[str]) -> None:
         hooks = load_hooks(options["hooks"])
     except PgmqgenError as error:
         sync_sock.sendall(wire.pack_frame((wire.BROKEN, error.message, error.hint)))
+        return
+    except Exception as error:
+        log.exception("cannot load the handlers")
+        message = f"cannot load the handlers: {type(error).__name__}: {error}"
+        sync_sock.sendall(wire.pack_frame((wire.BROKEN, message, None)))
         return
     line = ControlLine(control_sock)
     context = Context(options["number"], Connector(options["conninfo"], options["factory"]))

@@ -145,7 +145,7 @@ class Lane(threading.Thread):
     def _work_database(self, now: float) -> None:
         if now < self._connect_at:
             return
-        may_lease = self.ready.is_set() and not self._shift.stopping.is_set()
+        may_lease = self._shift.open.is_set() and not self._shift.stopping.is_set()
         try:
             self._store.connect()
             self._settling.serve_requests()

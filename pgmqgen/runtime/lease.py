@@ -120,11 +120,11 @@ class LeaseStore:
             parameters["patches"] = [orjson.dumps(patch).decode() for patch in patches]
         return {row[0] for row in self._run(text, settings, parameters)}
 
-    def queue_exists(self, settings: QueueSettings) -> bool:
-        """Whether the queue's table is there."""
+    def columns(self, settings: QueueSettings) -> set[str]:
+        """Columns of the queue's table; none if there is no such table."""
         self.connect()
         name = sql.table("q", settings.name)
-        return bool(self._execute(sql.QUEUE_EXISTS, (name,), settings)[0][0])
+        return {row[0] for row in self._execute(sql.COLUMNS, (name,), settings)}
 
     def left_behind(self, settings: QueueSettings) -> tuple[int, int]:
         """How many messages the queue holds that were never leased, and that were."""

@@ -76,10 +76,11 @@ class QueueSpec(Generic[T]):
         try:
             found = import_object(self._handler_name, package=self._package)
         except RegistryError as error:
-            error.hint = error.hint or (
-                f"`pgmqgen generate` writes a stub for queue `{self.name}`; "
-                "it must define `handle(message, context)`"
-            )
+            if error.__cause__ is None:  # not there, as opposed to there and broken
+                error.hint = (
+                    f"`pgmqgen generate` writes a stub for queue `{self.name}`; "
+                    "it must define `handle(message, context)`"
+                )
             raise
         if not callable(found):
             raise RegistryError(f"`{self._handler_name}` of queue `{self.name}` is not a function")
@@ -132,8 +133,11 @@ def import_object(name: str, *, package: str = "") -> Any:
     try:
         module = importlib.import_module(module_name, package or None)
     except Exception as error:
+        full_name = f"{package}{module_name}" if module_name.startswith(".") else module_name
+        if isinstance(error, ModuleNotFoundError) and full_name == error.name:
+            raise RegistryError(f"there is no module `{full_name}`") from None
         raise RegistryError(
-            f"cannot import `{module_name}`: {type(error).__name__}: {error}"
+            f"cannot import `{full_name}`: {type(error).__name__}: {error}"
         ) from error
     try:
         found = module

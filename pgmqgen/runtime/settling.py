@@ -140,8 +140,10 @@ class Settling:
             case Failed(Failure("crash" | "timeout" as reason, error, stack)):
                 log.warning("message %d of `%s`: %s", delivery.msg_id, name, error)
                 self._post(delivery, "on_lost", reason, stack)
-            case Failed(failure):
-                log.info("message %d of `%s`: %s", delivery.msg_id, name, failure.error)
+            case Failed(failure, verdict):
+                level = logging.WARNING if isinstance(decision, Reschedule) else logging.ERROR
+                text = failure.error if verdict else failure.traceback or failure.error
+                log.log(level, "message %d of `%s`: %s", delivery.msg_id, name, text.rstrip())
             case Invalid(failure):
                 self._shift.count(name, "invalid")
                 log.warning("message %d of `%s`: %s", delivery.msg_id, name, failure.error)

@@ -45,6 +45,7 @@ class Plan:
 class Shift:
     """The shared state of one run of a worker.
 
+    open: every process is ready, leasing may begin
     stopping: lease no more, finish what runs; aborting: stop at once and give leases back
     events: what the main thread has to call: hooks, mostly
     counts: by (queue, what)
@@ -54,6 +55,7 @@ class Shift:
     plan: Plan
     hooks: Hooks
     gate: SoloGate
+    open: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
     aborting: threading.Event = field(default_factory=threading.Event)
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)

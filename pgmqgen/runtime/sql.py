@@ -240,6 +240,9 @@ LEFT_BEHIND = """
 SELECT count(*) FILTER (WHERE read_ct = 0), count(*) FILTER (WHERE read_ct > 0) FROM {queue}
 """
 
-QUEUE_EXISTS = "SELECT to_regclass(%s) IS NOT NULL"
+COLUMNS = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+"""
 
 LISTEN = "LISTEN pgmqgen"

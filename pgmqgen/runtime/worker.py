@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
@@ -36,6 +36,7 @@ _WATCH_S = 0.05
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
 _RETRY_SLACK_S = 0.2
+_NEEDED_COLUMNS = {"headers", "last_read_at"}
 
 
 class Worker:
@@ -142,12 +143,18 @@ class Worker:
             store.close()
 
     def _check_queues(self, store: LeaseStore) -> None:
-        missing = [s.name for s in self._shift.plan.settings if not store.queue_exists(s)]
+        columns = {s.name: store.columns(s) for s in self._shift.plan.settings}
+        missing = _listing(name for name, found in columns.items() if not found)
         if missing:
-            names = ", ".join(f"`{name}`" for name in missing)
             raise DatabaseError(
-                f"no such queue in the database: {names}", hint="run `pgmqgen migrate`"
+                f"no such queue in the database: {missing}", hint="run `pgmqgen migrate`"
             )
+        for name, found in columns.items():
+            if lacking := _NEEDED_COLUMNS - found:
+                raise DatabaseError(
+                    f"queue `{name}` has no column {_listing(lacking)}: its pgmq is too old",
+                    hint="the worker needs pgmq 1.10 or later: upgrade the extension",
+                )
 
     def _make_lanes(self) -> list[Lane]:
         plan = self._shift.plan
@@ -190,8 +197,14 @@ class Worker:
                     len(shift.plan.settings),
                 )
                 call_hook(shift.hooks, "on_ready")
+                self._open(lanes)
             if announced and self._until_empty and self._is_empty(lanes, scout):
                 return
+
+    def _open(self, lanes: list[Lane]) -> None:
+        self._shift.open.set()
+        for lane in lanes:
+            lane.wake()
 
     def _run_event(self, timeout_s: float) -> None:
         try:
@@ -255,6 +268,10 @@ class Worker:
             self.stop()
         else:
             self.abort()
+
+
+def _listing(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
 
 
 def _nothing() -> None:

@@ -51,7 +51,7 @@ def test_a_missing_queue_is_named(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("handlers", "complaint"),
     [
-        ("import nothing_of_the_kind", "cannot import `.handlers`: ModuleNotFoundError"),
+        ("import nothing_of_the_kind", "cannot import `shop.handlers`: ModuleNotFoundError"),
         ("def hand_over(message, context): ...", "module `shop.handlers` has no `handle`"),
         ("handle = 7", "`.handlers:handle` of queue `orders` is not a function"),
     ],
@@ -169,3 +169,10 @@ def test_ctrl_c_at_any_moment_ends_a_worker_without_a_traceback(shop: Shop, wait
     os.killpg(worker.pid, signal.SIGINT)
     assert worker.wait(10) == 0, shop.logs()
     assert "Traceback" not in shop.logs()
+
+
+def test_a_pgmq_that_is_too_old_is_named(shop: Shop) -> None:
+    shop.add_queues({"orders": {}})
+    shop.execute("ALTER TABLE pgmq.q_orders DROP COLUMN last_read_at")
+    assert shop.start().wait(20) == 1
+    assert "queue `orders` has no column `last_read_at`: its pgmq is too old" in shop.logs()

@@ -71,7 +71,7 @@ def test_pgmq_is_missing(run_pgmqgen: Run, empty_database_url: str) -> None:
 def test_a_project_without_a_registry(run_pgmqgen: Run, command: list[str], project: Path) -> None:
     (project / "generated" / "registry.py").unlink()
     done = run_pgmqgen(*command, "--database-url", DOWN)
-    _assert_error(done, 2, "cannot import `generated.registry`", "run `pgmqgen generate`")
+    _assert_error(done, 2, "there is no module `generated.registry`", "run `pgmqgen generate`")
 
 
 def test_a_registry_that_does_not_import(
@@ -89,7 +89,7 @@ def test_a_registry_that_does_not_import(
         ("generated.registry:missing", "module `generated.registry` has no `missing`"),
         ("generated.registry", "`generated.registry` is not of the form module:object"),
         ("generated.orders:contract", "`generated.orders:contract` is not a Registry"),
-        ("not a module:x", "cannot import `not a module`"),
+        ("not a module:x", "there is no module `not a module`"),
     ],
 )
 def test_a_wrong_registry_name(run_pgmqgen: Run, command: list[str], name: str, error: str) -> None:
