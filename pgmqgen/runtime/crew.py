@@ -14,7 +14,7 @@ from typing import Protocol
 from pgmqgen.errors import RegistryError
 from pgmqgen.runtime import wire
 from pgmqgen.runtime.delivery import Delivery
-from pgmqgen.runtime.intake import ASYNC_LIMIT, SLOW_S, Intake
+from pgmqgen.runtime.intake import ASYNC_LIMIT, SLOW_S, Intake, by_service
 from pgmqgen.runtime.outcome import Completed, Failed, Failure, Result
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.slots import Channel, Remains, Slot
@@ -23,7 +23,7 @@ log = logging.getLogger("pgmqgen.worker")
 
 _CHUNK = 50
 """Most messages a frame: results come back, and queues take turns, by the chunk."""
-_AHEAD_S = 0.05
+AHEAD_S = 0.05
 """Handling time that a slot is given ahead."""
 _INSPECT_S = 0.02
 _INSPECT_ASYNC_S = 0.2
@@ -63,7 +63,6 @@ class Crew:
         self._numbers = dict.fromkeys(numbers)  # of the slots, for their contexts
         self._size = len(numbers)
         self._names: dict[Slot, int] = {}
-        self._turn = 0
         self._startup_deaths = 0
         self._hire_at = 0.0
         self._inspected_at = 0.0
@@ -110,9 +109,7 @@ class Crew:
     def dispatch(self) -> None:
         """Send what waits to slots that have room, a chunk of each queue in turn."""
         self._run_quarantine()
-        self._turn += 1
-        count = len(self._intakes)
-        order = [self._intakes[(self._turn + i) % count] for i in range(count)]
+        order = sorted(self._intakes, key=by_service)
         while order:
             order = [intake for intake in order if intake.backlog and self._dispatch_chunk(intake)]
 
@@ -158,7 +155,8 @@ class Crew:
 
     def _on_done(self, slot: Slot, channel: Channel, frame: wire.Frame) -> None:
         _, number, completed, others, seconds = frame
-        slot.blocked = False
+        if channel is slot.sync:
+            slot.blocked = False
         self._intakes[number].learn(len(completed) + len(others), seconds)
         for ticket in completed:
             delivery = slot.take(channel, ticket)
@@ -281,17 +279,21 @@ class Crew:
     def _judge(self, slot: Slot, remains: Remains) -> None:
         """Charge the death to the message that caused it, if that can be told."""
         condemned = [d for d in remains.running if d.ticket == slot.condemned]
-        if len(remains.running) == 1 or (condemned and not self._is_async(condemned[0])):
-            culprits = condemned or remains.running
+        killed_for_sync = slot.condemned is not None and not (
+            condemned and self._is_async(condemned[0])
+        )
+        culprits: list[Delivery] = []
+        suspects: list[Delivery] = []
+        if killed_for_sync:  # the others that ran are no suspects, and it may just have finished
+            culprits = condemned
+        elif len(remains.running) == 1:
+            culprits = remains.running
         else:
-            culprits = []
-        for delivery in remains.running:
-            if delivery in culprits:
-                self._results.finish(delivery, Failed(self._failure(slot, delivery)))
-            elif condemned and not self._is_async(condemned[0]):
-                self._requeue([delivery])
-            else:
-                self.quarantine.append(delivery)
+            suspects = remains.running
+        for delivery in culprits:
+            self._results.finish(delivery, Failed(self._failure(slot, delivery)))
+        self.quarantine.extend(suspects)
+        self._requeue([d for d in remains.running if d not in culprits and d not in suspects])
 
     def _failure(self, slot: Slot, delivery: Delivery) -> Failure:
         if delivery.ticket == slot.condemned:
@@ -319,9 +321,9 @@ def _room(slot: Slot, intake: Intake) -> int:
         return ASYNC_LIMIT - len(slot.asynchronous.held)
     held = len(slot.sync.held)
     if not held:
-        return max(1, int(_AHEAD_S / intake.estimate_s))
+        return max(1, int(AHEAD_S / intake.estimate_s))
     if slot.blocked:
         return 0
-    if held == 1 and intake.estimate_s < SLOW_S:
-        return max(1, int((_AHEAD_S - slot.sync.load_s) / intake.estimate_s))
-    return max(0, int((_AHEAD_S - slot.sync.load_s) / intake.estimate_s))
+    if held == 1 and intake.estimate_s < SLOW_S and slot.sync.load_s < SLOW_S:
+        return max(1, int((AHEAD_S - slot.sync.load_s) / intake.estimate_s))
+    return max(0, int((AHEAD_S - slot.sync.load_s) / intake.estimate_s))

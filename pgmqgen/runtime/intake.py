@@ -35,6 +35,8 @@ class Intake:
     decided: failed or given back, to be settled
     estimate_s: what one message takes, as last seen
     extended_at: monotonic time when its leases were last looked at
+    served_at: monotonic time when it was last leased from
+    settle_at: monotonic time before which `decided` is not tried again, after an error
     rest_until: monotonic time before which the database is not asked again, after an error
     """
 
@@ -47,6 +49,8 @@ class Intake:
     acked_since: float = 0.0
     rest_until: float = 0.0
     extended_at: float = 0.0
+    served_at: float = 0.0
+    settle_at: float = 0.0
     backlog: deque[Delivery] = field(default_factory=deque)
     ack_ids: list[int] = field(default_factory=list)
     ack_counts: list[int] = field(default_factory=list)
@@ -90,3 +94,8 @@ class Intake:
         if self.in_hand > min(goal, most) // 2:
             return 0
         return min(most, goal - self.in_hand)
+
+
+def by_service(intake: Intake) -> float:
+    """Sorts first the queue that was leased from longest ago."""
+    return intake.served_at

@@ -7,6 +7,7 @@ alone touches its deliveries, so no lock is needed and no two statements race fo
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -18,7 +19,7 @@ from socket import socketpair
 from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime.crew import Crew
 from pgmqgen.runtime.hooks import call_hook
-from pgmqgen.runtime.intake import Intake
+from pgmqgen.runtime.intake import Intake, by_service
 from pgmqgen.runtime.lease import LeaseStore
 from pgmqgen.runtime.leasing import Leasing
 from pgmqgen.runtime.settling import Settling
@@ -33,7 +34,7 @@ _REST_S = 1.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _GIVE_UP_S = 5.0
-"""How long a stopping lane keeps trying to settle while the database is away."""
+"""How long a stopping lane keeps trying to settle what the database does not take."""
 
 
 class Lane(threading.Thread):
@@ -57,10 +58,10 @@ class Lane(threading.Thread):
         self._wake_write.setblocking(False)
         self._selector.register(self._wake_read, EVENT_READ, self._on_wake)
         self._calls: deque[int] = deque()
-        self._turn = 0
         self._pause_s = _FIRST_PAUSE_S
         self._connect_at = 0.0
         self._stopping_since = 0.0
+        self._unsettled_since = 0.0
 
     # For other threads
 
@@ -150,7 +151,7 @@ class Lane(threading.Thread):
             self._store.connect()
             self._settling.serve_requests()
             self._leasing.run_solo(self, now, may_lease)
-            for intake in self._in_turn():
+            for intake in sorted(self._intakes, key=by_service):
                 self._work_queue(intake, now, may_lease)
         except DatabaseError as error:
             self._on_database_error(error)
@@ -169,17 +170,12 @@ class Lane(threading.Thread):
         hooks = self._shift.hooks
         self._shift.post("on_read_error", partial(call_hook, hooks, "on_read_error", error))
 
-    def _in_turn(self) -> list[Intake]:
-        self._turn += 1
-        start = self._turn % len(self._intakes)
-        return self._intakes[start:] + self._intakes[:start]
-
     def _work_queue(self, intake: Intake, now: float, may_lease: bool) -> None:
         if now < intake.rest_until:
             return
         try:
             self._leasing.extend(intake, now)
-            self._settling.settle(intake)
+            self._settling.settle(intake, now)
             self._leasing.work(intake, now, may_lease)
         except DatabaseError as error:
             if not self._store.connected:
@@ -201,14 +197,20 @@ class Lane(threading.Thread):
     def _release_backlogs(self) -> None:
         """Give back what no slot has been given: another lane or worker may be free."""
         for intake in self._intakes:
+            intake.awake = intake.awake or bool(intake.backlog)
             self._settling.release(intake.backlog)
             intake.backlog.clear()
 
     def _drained(self) -> bool:
         if all(intake.idle for intake in self._intakes):
             return True
-        gone = not self._store.connected and not self._crew.holds()
-        return gone and time.monotonic() - self._stopping_since > _GIVE_UP_S
+        now = time.monotonic()
+        if self._crew.holds() or not self._unsettled_since:
+            self._unsettled_since = now
+        if now - self._unsettled_since < _GIVE_UP_S:
+            return False
+        log.error("could not settle everything; the leases of the rest run out by themselves")
+        return True
 
     def _abort(self) -> None:
         """Kill what runs, give everything back, and settle what can be settled now."""
@@ -216,7 +218,7 @@ class Lane(threading.Thread):
         self._release_backlogs()
         try:
             for intake in self._intakes:
-                self._settling.settle(intake)
+                self._settling.settle(intake, math.inf)
                 self._leasing.flush(intake)
         except DatabaseError as error:
             log.error("could not give leases back: %s; they run out by themselves", error)

@@ -31,6 +31,12 @@ Row = tuple[int, int, bytes, bytes, bytes | None, bytes]
 """msg_id, read_ct, enqueued_at, vt, headers, message"""
 
 
+_LOCK_TIMEOUT_S = 5
+"""A row or table that somebody has locked must not stop a lane for good."""
+_MOST_ERRORS = 100
+_ERROR_LENGTH = 1_000
+
+
 class LeaseStore:
     """Statements on the queue tables, for one lane. Every method may raise DatabaseError."""
 
@@ -57,6 +63,8 @@ class LeaseStore:
             # Index scans whatever the statistics say: they are of no use on a queue's table.
             connection.execute("SET enable_seqscan = off")
             connection.execute("SET timezone = 'UTC'")
+            connection.execute("SET datestyle = 'ISO'")
+            connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'".encode())
         raw_jsonb(connection)
         self._connection = connection
         self._cursor = connection.cursor()
@@ -215,9 +223,9 @@ def _failure_header(
             {
                 "pointer": _storable(error.pointer),
                 "keyword": error.keyword,
-                "message": _storable(error.message),
+                "message": _storable(error.message[:_ERROR_LENGTH]),
             }
-            for error in failure.errors
+            for error in failure.errors[:_MOST_ERRORS]
         ]
     return header
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Hashable, Sequence
 from functools import partial
 
-from pgmqgen.runtime.crew import Crew
+from pgmqgen.runtime.crew import AHEAD_S, Crew
 from pgmqgen.runtime.delivery import SUSPECT_AFTER, Delivery, read_account
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.intake import Intake
@@ -106,7 +106,7 @@ class Leasing:
         if idle > waiting:
             return True
         backlog_s = sum(intake.backlog_s for intake in self._intakes)
-        free = [slot for slot in slots if not slot.blocked]
+        free = [slot for slot in slots if not slot.blocked and slot.sync.load_s < AHEAD_S]
         return backlog_s < _LANE_S / 2 * len(free)
 
     def _should_flush(self, intake: Intake, now: float) -> bool:
@@ -128,6 +128,8 @@ class Leasing:
         ids, counts = intake.ack_ids, intake.ack_counts
         asked_at = time.monotonic()
         acknowledged, rows = self._store.exchange(settings, ids, counts, quantity)
+        if quantity:
+            intake.served_at = asked_at
         intake.ack_ids, intake.ack_counts = [], []
         self._settling.count_settled(intake, "handled", len(ids), acknowledged)
         if quantity:

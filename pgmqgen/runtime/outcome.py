@@ -5,7 +5,9 @@ A child reports a result, `decide` turns it into a decision, the lane settles th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from pgmqgen.errors import Violation
@@ -17,15 +19,15 @@ Reason = Literal["exception", "timeout", "crash", "invalid", "rejected"]
 class Retry(Exception):
     """Try this message again later: raise it in a handler or return it from a hook.
 
-    delay: seconds until then; None means the queue's backoff. It counts as a failed attempt:
+    delay: seconds (or a timedelta) until then; None means the queue's backoff. It counts as a failed attempt:
     once the queue's `max_attempts` are spent, `on_failure` applies instead.
     """
 
     __match_args__ = ("delay",)
 
-    def __init__(self, message: str = "", *, delay: float | None = None) -> None:
+    def __init__(self, message: str = "", *, delay: float | timedelta | None = None) -> None:
         super().__init__(message or "the handler asked for a retry")
-        self.delay = delay
+        self.delay = None if delay is None else _seconds(delay)
 
 
 class Reject(Exception):
@@ -34,7 +36,7 @@ class Reject(Exception):
 
     def __init__(self, reason: str = "rejected by the handler") -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason = str(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,9 @@ class Release:
     """
 
     delay_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "delay_s", _seconds(self.delay_s))
 
 
 HookDecision = Retry | Reject | Archive | Delete
@@ -164,3 +169,12 @@ def _decide_failure(
             return DeadLetter(failure)
         case "delete":
             return Delete()
+
+
+def _seconds(delay: float | timedelta) -> float:
+    seconds = delay.total_seconds() if isinstance(delay, timedelta) else delay
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"expected a delay in seconds, got {type(delay).__name__}")
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ValueError(f"expected a delay of 0 seconds or more, got {seconds}")
+    return float(seconds)

@@ -32,6 +32,8 @@ from pgmqgen.runtime.report import parent_message
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.slots import Slot
 
+_AGAIN_S = 1.0
+
 log = logging.getLogger("pgmqgen.worker")
 
 
@@ -75,13 +77,25 @@ class Settling:
             if not delivery.settled:
                 intake.decided.append((delivery, Release()))
 
-    def settle(self, intake: Intake) -> None:
-        """Carry out what was decided, a statement for each kind of decision."""
+    def settle(self, intake: Intake, now: float) -> None:
+        """Carry out what was decided, a statement for each kind of decision.
+
+        One that the database refuses is kept and tried again, and holds up nothing else.
+        """
+        if now < intake.settle_at:
+            return
         kinds: dict[Any, list[tuple[Delivery, Decision]]] = {}
         for delivery, decision in intake.decided:
             kinds.setdefault(_kind(decision), []).append((delivery, decision))
         for decided in kinds.values():
-            held = self._store.settle(intake.settings, decided)
+            try:
+                held = self._store.settle(intake.settings, decided)
+            except DatabaseError as error:
+                if not self._store.connected:
+                    raise
+                log.error("%s; trying again in %g s", error, _AGAIN_S)
+                intake.settle_at = now + _AGAIN_S
+                continue
             done = {id(delivery) for delivery, _ in decided}
             intake.decided = [pair for pair in intake.decided if id(pair[0]) not in done]
             decision = decided[0][1]

@@ -144,6 +144,7 @@ class Slot:
         self.completed = 0
         self._on_done = on_done
         self._next_ticket = 1
+        self._recalled: dict[int, int] = {}
         self._free = list(range(progress.CAPACITY))
         self._record = progress.Progress.create()
         pairs = [socketpair() for _ in range(3)]
@@ -205,8 +206,10 @@ class Slot:
     def take(self, channel: Channel, ticket: int) -> Delivery | None:
         """Take back a delivery that the child has reported; None if it is not held."""
         delivery = channel.release(ticket)
+        index = self._recalled.pop(ticket, None) if delivery is None else delivery.index
+        if index is not None:
+            self._free.append(index)
         if delivery is not None:
-            self._free.append(delivery.index)
             self.completed += 1
         return delivery
 
@@ -237,7 +240,11 @@ class Slot:
         taken = []
         for channel in (self.sync, self.asynchronous):
             waiting = [d for d in channel.held.values() if states[d.index] == progress.WAITING]
-            taken += [d for d in waiting if self.take(channel, d.ticket)]
+            for delivery in waiting:
+                channel.release(delivery.ticket)
+                # The child still writes to its entry: it is free once the child has refused it.
+                self._recalled[delivery.ticket] = delivery.index
+            taken += waiting
         return taken
 
     def kill(self, condemned: int | None = None) -> None:
