@@ -41,7 +41,10 @@ def read_account(read_ct: int, headers: bytes | None) -> Account:
         return _FIRST_LEASE
     reserved: Any = None
     if headers is not None:
-        value = orjson.loads(headers)
+        try:
+            value = orjson.loads(headers)
+        except ValueError:  # nested too deeply, or a number beyond a double
+            value = None
         reserved = value.get(RESERVED_HEADER) if isinstance(value, dict) else None
     if not isinstance(reserved, dict):
         reserved = {}

@@ -27,6 +27,8 @@ def headers(**reserved: Any) -> bytes:
         (2, headers(attempts=9), Account(9, 0, 0)),
         (3, b'["no object"]', Account(0, 0, 2)),
         (3, b'{"x-pgmqgen": 7}', Account(0, 0, 2)),
+        (3, b"[" * 5000 + b"]" * 5000, Account(0, 0, 2)),
+        (3, b'{"a": 1e400}', Account(0, 0, 2)),
         (3, headers(attempts="2", releases=-1), Account(0, 0, 2)),
         (3, headers(attempts=True, releases=None), Account(0, 0, 2)),
     ],
