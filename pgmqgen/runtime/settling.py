@@ -155,9 +155,9 @@ class Settling:
                 log.warning("message %d of `%s`: %s", delivery.msg_id, name, error)
                 self._post(delivery, "on_lost", reason, stack)
             case Failed(failure, verdict):
-                level = logging.WARNING if isinstance(decision, Reschedule) else logging.ERROR
+                # No error: monitors that collect those would count it beside the hook `on_error`.
                 text = failure.error if verdict else failure.traceback or failure.error
-                log.log(level, "message %d of `%s`: %s", delivery.msg_id, name, text.rstrip())
+                log.warning("message %d of `%s`: %s", delivery.msg_id, name, text.rstrip())
             case Invalid(failure):
                 self._shift.count(name, "invalid")
                 log.warning("message %d of `%s`: %s", delivery.msg_id, name, failure.error)
