@@ -6,6 +6,7 @@ The crew hands results to its lane; what they mean for the database is the lane'
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from selectors import BaseSelector
@@ -31,6 +32,7 @@ _STUCK_S = 0.25
 """A handler that has run this long loses the messages that wait behind it."""
 _LOOP_GRACE_S = 2.0
 """How long an event loop may take to cancel a handler at its time limit."""
+_STOP_S = 5.0
 _MOST_STARTUP_DEATHS = 5
 _FIRST_PAUSE_S = 0.1
 
@@ -218,7 +220,10 @@ class Crew:
     def dismiss(self) -> None:
         """Stop every idle process in good order."""
         for slot in self.slots:
-            slot.stop()
+            slot.tell_to_stop()
+        deadline = time.monotonic() + _STOP_S
+        for slot in self.slots:
+            slot.stop(max(0.0, deadline - time.monotonic()))
         self.slots.clear()
 
     def _check_sync(self, slot: Slot, now: float) -> None:

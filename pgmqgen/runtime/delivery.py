@@ -50,7 +50,10 @@ def read_account(read_ct: int, headers: bytes | None) -> Account:
         reserved = {}
     attempts = _count(reserved.get("attempts"))
     releases = _count(reserved.get("releases"))
-    return Account(attempts, releases, max(0, read_ct - 1 - attempts - releases))
+    unexplained = read_ct - 1 - attempts - releases
+    if unexplained < 0:  # more than its leases: from an earlier life, before it was redriven
+        return Account(0, 0, read_ct - 1)
+    return Account(attempts, releases, unexplained)
 
 
 def _count(value: Any) -> int:

@@ -182,6 +182,7 @@ class Lane(threading.Thread):
                 raise
             log.error("%s; queue `%s` rests for a second", error, intake.settings.name)
             intake.rest_until = now + _REST_S
+            intake.awake = False  # the scout says when there is something to lease again
             self._tell_read_error(error)
 
     # Stopping

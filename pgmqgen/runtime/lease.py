@@ -31,7 +31,7 @@ Row = tuple[int, int, bytes, bytes, bytes | None, bytes]
 """msg_id, read_ct, enqueued_at, vt, headers, message"""
 
 
-_LOCK_TIMEOUT_S = 5
+_LOCK_TIMEOUT_S = 1
 """A row or table that somebody has locked must not stop a lane for good."""
 _MOST_ERRORS = 100
 _ERROR_LENGTH = 1_000

@@ -53,6 +53,7 @@ class Scout(threading.Thread):
         self._listens = any(settings.notify for settings in self._settings)
         self._connection: psycopg.Connection | None = None
         self._notified: set[int] = set()
+        self._troubled: set[int] = set()
         self._interval_s = _SHORTEST_S
         self._active_at = time.monotonic()
         self._pause_s = _FIRST_PAUSE_S
@@ -108,6 +109,33 @@ class Scout(threading.Thread):
         return next_due_s
 
     def _look(
+        self, connection: psycopg.Connection, numbers: Sequence[int]
+    ) -> list[tuple[int, float | None]]:
+        """Look at queues in one statement; one by one if a queue among them is in trouble."""
+        try:
+            found = self._ask(connection, numbers)
+        except DatabaseError as error:
+            if connection.closed:
+                raise
+            log.debug("%s; looking at each queue", error)
+            return [row for number in numbers for row in self._look_at_one(connection, number)]
+        self._troubled.difference_update(numbers)
+        return found
+
+    def _look_at_one(
+        self, connection: psycopg.Connection, number: int
+    ) -> list[tuple[int, float | None]]:
+        try:
+            return self._ask(connection, [number])
+        except DatabaseError as error:
+            if connection.closed:
+                raise
+            if number not in self._troubled:
+                log.error("%s; queue `%s` is left alone", error, self._settings[number].name)
+                self._troubled.add(number)
+            return []
+
+    def _ask(
         self, connection: psycopg.Connection, numbers: Iterable[int]
     ) -> list[tuple[int, float | None]]:
         from pgmqgen.runtime.postgres import translating_errors

@@ -21,7 +21,6 @@ from pgmqgen.runtime.delivery import Delivery
 
 _SETTLE_MEMORY_S = 0.002
 """How long the parent waits, after a recall, for the child's last notes to reach memory."""
-_STOP_S = 5.0
 
 
 class Channel:
@@ -284,13 +283,17 @@ class Slot:
             return f"the process was ended by {signal.Signals(-code).name}"
         return f"the process exited with status {code}"
 
-    def stop(self) -> None:
-        """End an idle child and reap it."""
+    def tell_to_stop(self) -> None:
+        """Ask an idle child to end; one that has not even loaded its handlers is killed."""
+        if self.state == "starting":
+            self._process.kill()
         for channel in (self.asynchronous, self.sync):
-            if not channel.closed:
-                channel.send((wire.STOP,))
+            channel.send((wire.STOP,))
+
+    def stop(self, patience_s: float) -> None:
+        """Reap a child that was told to stop, and kill it if that takes longer."""
         try:
-            self._process.wait(_STOP_S)
+            self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
         self.bury()

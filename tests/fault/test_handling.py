@@ -213,3 +213,40 @@ def test_messages_behind_a_slow_one_move_to_a_free_process(shop: Shop) -> None:
     worker.terminate()
     assert worker.wait(10) == 0
     assert sorted(line.id for line in shop.ledger("end")) == list(range(10))
+
+
+def test_a_fast_queue_is_served_between_slow_messages_of_another(shop: Shop) -> None:
+    shop.add_queues({"slow": {}, "fast": {}})
+    shop.send("slow", [{"id": i, "do": "sleep", "seconds": 0.4} for i in range(100)])
+    worker = shop.start(processes=1)
+    shop.wait_for(lambda: len(shop.ledger("end")) >= 3)
+    waits = []
+    for number in range(8):
+        sent_at = time.time()
+        shop.send("fast", [{"id": number, "do": "pass"}])
+        shop.wait_for(lambda: len(fast(shop)) > number, timeout_s=5)  # noqa: B023 - called at once
+        waits.append(fast(shop)[-1] - sent_at)
+    worker.kill()
+    assert max(waits) < 2, "a fast message waits for about one slow one"
+    released = "SELECT count(*) FROM pgmq.q_fast WHERE headers -> 'x-pgmqgen' ? 'releases'"
+    assert shop.execute(released) == [(0,)]
+
+
+def fast(shop: Shop) -> list[float]:
+    return [line.at for line in shop.ledger("begin") if line.queue == "fast"]
+
+
+@pytest.mark.parametrize("other", ["sync", "async"])
+def test_a_dead_letter_queue_that_is_gone_holds_up_nothing_else(shop: Shop, other: str) -> None:
+    orders(shop, max_attempts=1, asynchronous=other == "async")
+    shop.execute("SELECT pgmq.drop_queue('orders_dlq')")
+    shop.send("orders", [{"id": 0, "do": "raise"}])
+    worker = shop.start()
+    shop.wait_for(lambda: "trying again in 1 s" in shop.logs())
+    shop.send("orders", [{"id": i, "do": "pass"} for i in range(1, 50)])
+    shop.wait_for(lambda: shop.count("q_orders") == 1, timeout_s=5)
+    shop.execute("SELECT pgmq.create('orders_dlq')")
+    shop.wait_for(lambda: shop.count("q_orders_dlq") == 1, timeout_s=5)
+    worker.terminate()
+    assert worker.wait(10) == 0
+    assert attempts(shop, 0) == [1]

@@ -176,3 +176,27 @@ def test_a_pgmq_that_is_too_old_is_named(shop: Shop) -> None:
     shop.execute("ALTER TABLE pgmq.q_orders DROP COLUMN last_read_at")
     assert shop.start().wait(20) == 1
     assert "queue `orders` has no column `last_read_at`: its pgmq is too old" in shop.logs()
+
+
+def test_a_queue_dropped_while_running_does_not_stop_the_others(shop: Shop) -> None:
+    shop.add_queues({"orders": {}, "bills": {}})
+    worker = shop.start()
+    shop.wait_for(lambda: "ready" in shop.logs())
+    shop.execute("SELECT pgmq.drop_queue('bills')")
+    time.sleep(0.5)
+    for number in range(5):
+        shop.send("orders", [{"id": number, "do": "pass"}])
+        shop.wait_for(lambda: len(shop.ledger("end")) > number, timeout_s=3)  # noqa: B023
+    worker.terminate()
+    assert worker.wait(10) == 0
+    assert "queue `bills` is left alone" in shop.logs()
+
+
+def test_a_worker_whose_handlers_load_slowly_stops_at_once(shop: Shop) -> None:
+    shop.add_queues({"orders": {}})
+    (shop.folder / "shop" / "handlers.py").write_text("import time\ntime.sleep(60)")
+    worker = shop.start(processes=4)
+    shop.wait_for(lambda: "starting" in shop.logs())
+    time.sleep(0.5)
+    worker.terminate()
+    assert worker.wait(3) == 0
