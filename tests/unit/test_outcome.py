@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,6 +25,7 @@ from pgmqgen.runtime.outcome import (
     Release,
     Reschedule,
     Result,
+    Retry,
     Vetoed,
     decide,
 )
@@ -123,3 +129,16 @@ def test_backoff_stays_within_its_bounds(attempt: int, jitter: float) -> None:
 def test_backoff_grows_by_its_factor() -> None:
     backoff = Backoff(initial=0.5, factor=3, max=20, jitter=0)
     assert [backoff.delay_s(n) for n in range(1, 6)] == [0.5, 1.5, 4.5, 13.5, 20]
+
+
+@pytest.mark.parametrize(
+    "make", [lambda delay: Retry(delay=delay).delay, lambda d: Release(d).delay_s]
+)
+def test_delays_are_checked_where_they_are_made(make: Callable[[Any], float]) -> None:
+    assert make(1) == make(1.0) == make(timedelta(seconds=1)) == 1.0
+    for wrong in (-1, math.inf, math.nan, timedelta(seconds=-1)):
+        with pytest.raises(ValueError, match="expected a delay of 0 seconds or more"):
+            make(wrong)
+    for wrong in ("1", True):
+        with pytest.raises(TypeError, match="expected a delay in seconds"):
+            make(wrong)
