@@ -33,6 +33,7 @@ _STUCK_S = 0.25
 _LOOP_GRACE_S = 2.0
 """How long an event loop may take to cancel a handler at its time limit."""
 _STOP_S = 5.0
+_HIRE_AGAIN_S = 1.0
 _MOST_STARTUP_DEATHS = 5
 _FIRST_PAUSE_S = 0.1
 
@@ -102,7 +103,12 @@ class Crew:
             return
         for number in self._numbers.keys() - set(self._names.values()):
             options = {**self._shift.plan.options, "number": number}
-            slot = Slot(options, self._selector, self._on_done, self._results.take_control)
+            try:
+                slot = Slot(options, self._selector, self._on_done, self._results.take_control)
+            except OSError as error:  # no more processes, memory or descriptors for now
+                log.error("cannot start a process: %s; trying again in %g s", error, _HIRE_AGAIN_S)
+                self._hire_at = now + _HIRE_AGAIN_S
+                return
             self.slots.append(slot)
             self._names[slot] = number
 
@@ -159,7 +165,8 @@ class Crew:
         _, number, completed, others, seconds = frame
         if channel is slot.sync:
             slot.blocked = False
-        self._intakes[number].learn(len(completed) + len(others), seconds)
+        begun = len(completed) + sum(1 for packed in others if packed[1] != "vetoed")
+        self._intakes[number].learn(begun, seconds)
         for ticket in completed:
             delivery = slot.take(channel, ticket)
             if delivery is not None:

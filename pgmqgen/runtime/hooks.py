@@ -38,7 +38,7 @@ class Hooks:
         """A handler's process died (`crash`) or was stopped at its time limit (`timeout`)."""
 
     def on_dead_letter(self, message: Message[Any], reason: Reason) -> None:
-        """A message was moved to its dead-letter queue."""
+        """A message is moved to its dead-letter queue."""
 
     def on_shutdown(self) -> None:
         """The worker has settled everything and is about to end."""
@@ -94,6 +94,6 @@ def call_hook(hooks: Hooks, name: str, *arguments: Any) -> Any:
     """Call one hook; what it raises is logged and None is returned."""
     try:
         return getattr(hooks, name)(*arguments)
-    except Exception:
+    except BaseException:  # sys.exit() too
         log.exception("hook `%s` raised; it changes nothing", name)
         return None

@@ -19,6 +19,8 @@ SLOW_S = 0.1
 
 _FIRST_GUESS_S = 0.02
 _FLOOR_S = 0.00001
+_MOST_BYTES = 32 * 1024 * 1024
+"""Of payloads that a lane holds of one queue."""
 _MEMORY = 0.7
 
 
@@ -30,8 +32,9 @@ class Intake:
     awake: whether it may hold visible messages
     backlog: leased, not yet sent to a slot
     in_hand: leased and not yet finished: the backlog and what the slots hold
-    ack_ids, ack_counts: handled well, to be acknowledged, with the fence of each
+    acks: handled well, to be acknowledged
     acked_since: monotonic time of the oldest of these
+    size: bytes of one payload, as last seen
     decided: failed or given back, to be settled
     estimate_s: what one message takes, as last seen
     extended_at: monotonic time when its leases were last looked at
@@ -51,15 +54,15 @@ class Intake:
     extended_at: float = 0.0
     served_at: float = 0.0
     settle_at: float = 0.0
+    size: float = 1.0
     backlog: deque[Delivery] = field(default_factory=deque)
-    ack_ids: list[int] = field(default_factory=list)
-    ack_counts: list[int] = field(default_factory=list)
+    acks: list[Delivery] = field(default_factory=list)
     decided: list[tuple[Delivery, Decision]] = field(default_factory=list)
 
     @property
     def idle(self) -> bool:
         """Whether nothing of this queue is in the lane's hands."""
-        return not (self.in_hand or self.ack_ids or self.decided)
+        return not (self.in_hand or self.acks or self.decided)
 
     @property
     def backlog_s(self) -> float:
@@ -68,10 +71,9 @@ class Intake:
 
     def acknowledge(self, delivery: Delivery, now: float) -> None:
         """Note a message that was handled well."""
-        if not self.ack_ids:
+        if not self.acks:
             self.acked_since = now
-        self.ack_ids.append(delivery.msg_id)
-        self.ack_counts.append(delivery.read_ct)
+        self.acks.append(delivery)
 
     def learn(self, count: int, seconds: float) -> None:
         """Adjust the estimate to `count` messages that took `seconds` in one process."""
@@ -80,12 +82,19 @@ class Intake:
             estimate = self.estimate_s * _MEMORY + seen * (1 - _MEMORY)
             self.estimate_s = max(_FLOOR_S, estimate, seen / 4)
 
+    def weigh(self, delivery: Delivery) -> None:
+        """Adjust the size to one more payload; a large one counts at once."""
+        self.size = max(len(delivery.raw), self.size * _MEMORY + len(delivery.raw) * (1 - _MEMORY))
+
     def wanted(self, slots: int, budget_s: float) -> int:
         """How many messages to lease now; 0 until enough are wanted to be worth a statement.
 
         slots: processes that can serve the queue; budget_s: handling time to keep in hand
         """
         most = min(self.settings.batch_size or MAX_BATCH, MAX_BATCH)
+        most = min(most, int(_MOST_BYTES / self.size) - self.in_hand)
+        if most < 1:
+            return 0 if self.in_hand else 1
         if self.is_async:
             room = slots * ASYNC_LIMIT - self.in_hand
             return min(most, room) if room >= min(most, ASYNC_LIMIT // 8) else 0

@@ -95,8 +95,8 @@ class Lane(threading.Thread):
             self._serve()
         except BaseException as error:
             log.exception("lane `%s` failed", self.name)
-            self._crew.kill()
             self._shift.fail(DatabaseError(f"lane `{self.name}` failed: {error}"))
+            self._crew.kill()
         finally:
             self._store.close()
             self._selector.close()
@@ -217,9 +217,11 @@ class Lane(threading.Thread):
         """Kill what runs, give everything back, and settle what can be settled now."""
         self._settling.release(self._crew.kill())
         self._release_backlogs()
-        try:
-            for intake in self._intakes:
+        for intake in self._intakes:
+            try:
                 self._settling.settle(intake, math.inf)
                 self._leasing.flush(intake)
-        except DatabaseError as error:
-            log.error("could not give leases back: %s; they run out by themselves", error)
+            except DatabaseError as error:
+                log.error("could not give leases back: %s; they run out by themselves", error)
+                if not self._store.connected:
+                    return

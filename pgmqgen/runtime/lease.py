@@ -128,11 +128,11 @@ class LeaseStore:
             parameters["patches"] = [orjson.dumps(patch).decode() for patch in patches]
         return {row[0] for row in self._run(text, settings, parameters)}
 
-    def columns(self, settings: QueueSettings) -> set[str]:
+    def columns(self, queue: str) -> set[str]:
         """Columns of the queue's table; none if there is no such table."""
         self.connect()
-        name = sql.table("q", settings.name)
-        return {row[0] for row in self._execute(sql.COLUMNS, (name,), settings)}
+        name = sql.table("q", queue)
+        return {row[0] for row in self._execute(sql.COLUMNS, (name,), queue)}
 
     def left_behind(self, settings: QueueSettings) -> tuple[int, int]:
         """How many messages the queue holds that were never leased, and that were."""
@@ -154,15 +154,13 @@ class LeaseStore:
                 archive=_parameterised("a", settings.name),
                 dlq=_parameterised("q", settings.dlq),
             )
-        return self._execute(statement, parameters, settings)
+        return self._execute(statement, parameters, settings.name)
 
-    def _execute(
-        self, statement: str, parameters: Any, settings: QueueSettings
-    ) -> list[tuple[Any, ...]]:
+    def _execute(self, statement: str, parameters: Any, queue: str) -> list[tuple[Any, ...]]:
         from pgmqgen.runtime.postgres import translating_errors
 
         assert self._cursor is not None
-        with translating_errors(settings.name):
+        with translating_errors(queue):
             return self._cursor.execute(statement, parameters, prepare=True).fetchall()
 
 

@@ -51,7 +51,7 @@ class Leasing:
 
     def flush(self, intake: Intake) -> None:
         """Acknowledge what is finished, and lease nothing."""
-        if intake.ack_ids:
+        if intake.acks:
             self._exchange(intake, 0)
 
     def extend(self, intake: Intake, now: float) -> None:
@@ -62,7 +62,12 @@ class Leasing:
         intake.extended_at = now
         due = [
             delivery
-            for delivery in (*intake.backlog, *self._crew.deliveries())
+            for delivery in (
+                *intake.backlog,
+                *self._crew.deliveries(),
+                *intake.acks,
+                *(delivery for delivery, _ in intake.decided),
+            )
             if delivery.number == intake.number
             and not delivery.settled
             and delivery.lease_until - now < lease_s * 2 / 3
@@ -110,11 +115,11 @@ class Leasing:
         return backlog_s < _LANE_S / 2 * len(free)
 
     def _should_flush(self, intake: Intake, now: float) -> bool:
-        if not intake.ack_ids:
+        if not intake.acks:
             return False
         return (
             not intake.in_hand
-            or len(intake.ack_ids) >= _ACK_COUNT
+            or len(intake.acks) >= _ACK_COUNT
             or now - intake.acked_since >= _ACK_AFTER_S
         )
 
@@ -125,12 +130,13 @@ class Leasing:
             hooks = self._shift.hooks
             call = partial(call_hook, hooks, "on_before_read", settings.name)
             self._shift.post("on_before_read", call, droppable=True)
-        ids, counts = intake.ack_ids, intake.ack_counts
+        acks = intake.acks
+        ids, counts = [d.msg_id for d in acks], [d.read_ct for d in acks]
         asked_at = time.monotonic()
         acknowledged, rows = self._store.exchange(settings, ids, counts, quantity)
         if quantity:
             intake.served_at = asked_at
-        intake.ack_ids, intake.ack_counts = [], []
+        intake.acks = []
         self._settling.count_settled(intake, "handled", len(ids), acknowledged)
         if quantity:
             if len(rows) < quantity:
@@ -156,6 +162,7 @@ class Leasing:
         deliveries.sort(key=_by_id)
         intake.in_hand += len(deliveries)
         for delivery in deliveries:
+            intake.weigh(delivery)
             if delivery.account.unexplained < SUSPECT_AFTER:
                 intake.backlog.append(delivery)
             else:

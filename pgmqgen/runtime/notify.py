@@ -103,7 +103,7 @@ class Scout(threading.Thread):
                 visible.add(number)
             else:
                 next_due_s = min(next_due_s, due_s)
-        if not visible and len(asleep) == len(self._settings):
+        if not (visible or self._troubled) and len(asleep) == len(self._settings):
             self.found_empty_at = started
         self._wake(visible)
         return next_due_s
@@ -178,6 +178,8 @@ class Scout(threading.Thread):
 
             connection = self._shift.plan.connector.connect(application_name="pgmqgen scout")
             self._connection = connection
+            with translating_errors():
+                connection.execute("SET lock_timeout = '1s'")
             if self._listens:
                 connection.add_notify_handler(self._on_notify)
                 with translating_errors():

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pgmqgen.errors import PgmqgenError
 from pgmqgen.runtime.delivery import Delivery
 from pgmqgen.runtime.message import Message
 from pgmqgen.runtime.registry import QueueSpec
@@ -69,6 +68,6 @@ def _payload(spec: QueueSpec[Any], raw: bytes) -> Any:
     for decode in (spec.decode, parse_json):
         try:
             return decode(raw)
-        except PgmqgenError:
+        except Exception:  # a model of the user's may raise anything
             continue
     return raw

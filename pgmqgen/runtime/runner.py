@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from socket import socket
 from typing import Any
 
-from pgmqgen.errors import InvalidMessage
+from pgmqgen.errors import InvalidMessage, Violation
 from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.context import Context
 from pgmqgen.runtime.failure import describe
@@ -37,6 +37,8 @@ from pgmqgen.runtime.validation import Contract, parse_json
 log = logging.getLogger("pgmqgen.child")
 
 _VETO_DELAY_S = 1.0
+_MOST_ERRORS = 100
+_ERROR_LENGTH = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,8 @@ class Runner:
         message = self._message(desk, job, value)
         decided = call_hook(self._hooks, "on_invalid", error.errors, message, desk.name)
         text = f"{len(error.errors)} violation(s) of the schema: {error.errors[0]}"
-        failure = Failure("invalid", text, None, error.errors)
+        kept = tuple(_shorten(each) for each in error.errors[:_MOST_ERRORS])
+        failure = Failure("invalid", text[:_ERROR_LENGTH], None, kept)
         return Invalid(failure, *_verdict(decided))
 
     def _message(self, desk: Desk, job: wire.Job, payload: Any) -> Message[Any]:
@@ -170,6 +173,11 @@ class Runner:
             controls=self._controls,
             ticket=ticket,
         )
+
+
+def _shorten(violation: Violation) -> Violation:
+    pointer, message = violation.pointer[:_ERROR_LENGTH], violation.message[:_ERROR_LENGTH]
+    return Violation(pointer, violation.keyword, message)
 
 
 def _verdict(decided: Any) -> tuple[Verdict | None, float | None]:

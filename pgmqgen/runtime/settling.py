@@ -33,6 +33,10 @@ from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.slots import Slot
 
 _AGAIN_S = 1.0
+_REFUSALS = {"22", "23", "42", "54"}
+"""Classes of SQLSTATE that no repetition mends: data, constraint, missing table, size."""
+_REFUSED_S = 60.0
+"""How long a message waits that the database would not move to where it belongs."""
 
 log = logging.getLogger("pgmqgen.worker")
 
@@ -89,20 +93,45 @@ class Settling:
             kinds.setdefault(_kind(decision), []).append((delivery, decision))
         for decided in kinds.values():
             try:
-                held = self._store.settle(intake.settings, decided)
+                self._settle_alike(intake, decided)
             except DatabaseError as error:
                 if not self._store.connected:
                     raise
-                log.error("%s; trying again in %g s", error, _AGAIN_S)
-                intake.settle_at = now + _AGAIN_S
-                continue
-            done = {id(delivery) for delivery, _ in decided}
-            intake.decided = [pair for pair in intake.decided if id(pair[0]) not in done]
-            decision = decided[0][1]
-            self.count_settled(intake, _kind(decision), len(decided), len(held))
-            if isinstance(decision, Reschedule):
-                delay_s = max(d.delay_s for _, d in decided if isinstance(d, Reschedule))
-                self._shift.expect_retry(time.monotonic() + delay_s)
+                if (error.sqlstate or "")[:2] not in _REFUSALS:  # a lock, a full disk: it passes
+                    log.error("%s; trying again in %g s", error, _AGAIN_S)
+                    intake.settle_at = now + _AGAIN_S
+                    continue
+                for pair in decided:
+                    self._settle_one(intake, pair, now)
+
+    def _settle_one(self, intake: Intake, pair: tuple[Delivery, Decision], now: float) -> None:
+        try:
+            self._settle_alike(intake, [pair])
+        except DatabaseError as error:
+            if not self._store.connected:
+                raise
+            delivery, decision = pair
+            text = "message %d of `%s`: %s"
+            log.error(text, delivery.msg_id, intake.settings.name, error)
+            match decision:
+                case DeadLetter(failure) | Archive(Failure() as failure):
+                    # Put back, with the attempt recorded: it must hold up nothing else.
+                    intake.decided[intake.decided.index(pair)] = (
+                        delivery,
+                        Reschedule(_REFUSED_S, failure),
+                    )
+                case _:
+                    intake.settle_at = now + _AGAIN_S
+
+    def _settle_alike(self, intake: Intake, decided: list[tuple[Delivery, Decision]]) -> None:
+        held = self._store.settle(intake.settings, decided)
+        done = {id(delivery) for delivery, _ in decided}
+        intake.decided = [pair for pair in intake.decided if id(pair[0]) not in done]
+        decision = decided[0][1]
+        self.count_settled(intake, _kind(decision), len(decided), len(held))
+        if isinstance(decision, Reschedule):
+            delay_s = max(d.delay_s for _, d in decided if isinstance(d, Reschedule))
+            self._shift.expect_retry(time.monotonic() + delay_s)
 
     def count_settled(self, intake: Intake, what: str, wanted: int, applied: int) -> None:
         """Count what a statement settled, and say which leases were lost."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
+import os
 import select
 import time
 from socket import socket
@@ -17,6 +19,11 @@ from pgmqgen.runtime.failure import describe
 from pgmqgen.runtime.message import Controls, Message
 from pgmqgen.runtime.outcome import Completed, Result, Vetoed
 from pgmqgen.runtime.runner import Desk, Runner
+
+log = logging.getLogger("pgmqgen.child")
+
+_LOOP_ENDED = 71
+"""Exit status of a process whose event loop was ended by a handler: it can serve no more."""
 
 _FLUSH_AFTER_S = 0.005
 """A result waits at most this long for others to join its frame, unless a handler blocks."""
@@ -86,13 +93,20 @@ class AsyncControls:
         self.archive = line.archive
         self._line = line
         self.deadlines: dict[int, asyncio.Timeout] = {}
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def set_timeout(self, ticket: int, seconds: float) -> bool:
         applied = self._line.set_timeout(ticket, seconds)
         deadline = self.deadlines.get(ticket)
-        if applied and deadline is not None:
-            deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+        if applied and deadline is not None and self.loop is not None:
+            # The handler may call from a thread, as this blocks.
+            self.loop.call_soon_threadsafe(self._move, ticket, self.loop.time() + seconds)
         return applied
+
+    def _move(self, ticket: int, limit_at: float) -> None:
+        deadline = self.deadlines.get(ticket)
+        if deadline is not None and not deadline.expired():
+            deadline.reschedule(limit_at)
 
 
 class AsyncSide:
@@ -104,6 +118,7 @@ class AsyncSide:
         self._sock = sock
         self._desks = desks
         self._runner = runner
+        self._controls = controls
         self._deadlines = controls.deadlines
         self._tasks: set[asyncio.Task[None]] = set()
         self._completed: dict[int, list[int]] = {}
@@ -112,10 +127,14 @@ class AsyncSide:
 
     def run(self) -> None:
         """Serve until told to stop. The thread's main function."""
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        except BaseException:
+            log.exception("the event loop ended")
+            os._exit(_LOOP_ENDED)
 
     async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._controls.loop = asyncio.get_running_loop()
         self._sock.setblocking(False)
         buffer = wire.FrameBuffer()
         while True:

@@ -143,7 +143,9 @@ class Worker:
             store.close()
 
     def _check_queues(self, store: LeaseStore) -> None:
-        columns = {s.name: store.columns(s) for s in self._shift.plan.settings}
+        settings = self._shift.plan.settings
+        names = dict.fromkeys(name for s in settings for name in (s.name, s.dlq))
+        columns = {name: store.columns(name) for name in names}
         missing = _listing(name for name, found in columns.items() if not found)
         if missing:
             raise DatabaseError(
@@ -333,7 +335,8 @@ def _child_options(
             hint="move it to a module of its own",
         )
     root = logging.getLogger()
-    format_ = root.handlers[0].formatter if root.handlers else None
+    formatter = root.handlers[0].formatter if root.handlers else None
+    style = getattr(formatter, "_style", None)
     return {
         "sys_path": [os.path.abspath(path) for path in sys.path],
         "registry": registry.import_name,
@@ -342,5 +345,5 @@ def _child_options(
         "conninfo": connector.conninfo,
         "factory": connector.factory,
         "log_level": root.level if root.handlers else None,
-        "log_format": getattr(format_, "_fmt", None),
+        "log_format": style._fmt if type(style) is logging.PercentStyle else None,
     }

@@ -112,6 +112,12 @@ async def handle_async(message, context):
         case "set_timeout":
             assert message.set_timeout(message.payload["seconds"])
             await asyncio.sleep(message.payload["then"])
+        case "set_timeout_in_thread":
+            assert await asyncio.to_thread(message.set_timeout, message.payload["seconds"])
+            await asyncio.sleep(message.payload["then"])
+        case "end_loop":
+            asyncio.get_running_loop().call_soon(sys.exit, 3)
+            await asyncio.sleep(0.05)
         case _:
             act(message, message.payload)
     note("end", message)

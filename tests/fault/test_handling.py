@@ -7,6 +7,7 @@ import json
 import time
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.fault.harness import Shop
@@ -239,14 +240,64 @@ def fast(shop: Shop) -> list[float]:
 @pytest.mark.parametrize("other", ["sync", "async"])
 def test_a_dead_letter_queue_that_is_gone_holds_up_nothing_else(shop: Shop, other: str) -> None:
     orders(shop, max_attempts=1, asynchronous=other == "async")
+    worker = shop.start()
+    shop.wait_for(lambda: "ready" in shop.logs())
     shop.execute("SELECT pgmq.drop_queue('orders_dlq')")
     shop.send("orders", [{"id": 0, "do": "raise"}])
-    worker = shop.start()
-    shop.wait_for(lambda: "trying again in 1 s" in shop.logs())
+    shop.wait_for(lambda: "does not exist" in shop.logs())
     shop.send("orders", [{"id": i, "do": "pass"} for i in range(1, 50)])
     shop.wait_for(lambda: shop.count("q_orders") == 1, timeout_s=5)
-    shop.execute("SELECT pgmq.create('orders_dlq')")
-    shop.wait_for(lambda: shop.count("q_orders_dlq") == 1, timeout_s=5)
     worker.terminate()
     assert worker.wait(10) == 0
+    (kept,) = shop.rows("q_orders")
+    assert header(kept)["attempts"] == 1
     assert attempts(shop, 0) == [1]
+
+
+def test_a_handler_that_ends_the_event_loop_ends_its_process_only(shop: Shop) -> None:
+    orders(shop, asynchronous=True)
+    shop.send("orders", [{"id": 0, "do": "end_loop"}])
+    shop.send("orders", [{"id": i, "do": "pass"} for i in range(1, 10)])
+    shop.run(timeout_s=60, processes=1)
+    assert {line.id for line in shop.ledger("end")} >= set(range(1, 10))
+    assert "the event loop ended" in shop.logs()
+    assert shop.count("q_orders") == 0
+
+
+def test_a_limit_moved_from_a_thread(shop: Shop) -> None:
+    orders(shop, timeout=0.5, asynchronous=True)
+    shop.send("orders", [{"id": 1, "do": "set_timeout_in_thread", "seconds": 30, "then": 1.5}])
+    shop.run()
+    assert attempts(shop, 1) == [1]
+    assert [line.id for line in shop.ledger("end")] == [1]
+
+
+def test_a_locked_table_holds_up_neither_other_queues_nor_the_end(shop: Shop) -> None:
+    shop.add_queues({"orders": {}, "bills": {}})
+    worker = shop.start()
+    shop.wait_for(lambda: "ready" in shop.logs())
+    with psycopg.connect(shop.url) as connection:
+        connection.execute("LOCK TABLE pgmq.q_orders")
+        shop.send("bills", [{"id": i, "do": "pass"} for i in range(20)])
+        shop.wait_for(lambda: len(shop.ledger("end")) == 20, timeout_s=10)
+        worker.terminate()
+        worker.terminate()
+        assert worker.wait(10) in (0, 130)
+
+
+def test_finished_messages_keep_their_leases_while_a_row_is_locked(shop: Shop) -> None:
+    orders(shop, visibility_timeout=1.5)
+    shop.send("orders", [{"id": i, "do": "sleep", "seconds": 0.05} for i in range(30)])
+    shop.execute("UPDATE pgmq.q_orders SET vt = clock_timestamp() + interval '1 hour'")
+    workers = [shop.start() for _ in range(2)]
+    shop.wait_for(lambda: shop.logs().count("ready") == 2)
+    with psycopg.connect(shop.url) as connection:
+        shop.execute("UPDATE pgmq.q_orders SET vt = clock_timestamp() + interval '0.3 s'")
+        shop.wait_for(lambda: shop.ledger("begin"), timeout_s=5)
+        connection.execute("SELECT 1 FROM pgmq.q_orders LIMIT 1 FOR UPDATE")
+        time.sleep(5)
+    shop.wait_for(lambda: shop.count("q_orders") == 0)
+    assert sorted(line.id for line in shop.ledger("begin")) == list(range(30))
+    for worker in workers:
+        worker.terminate()
+        assert worker.wait(10) == 0

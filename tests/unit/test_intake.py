@@ -45,6 +45,16 @@ def test_async_handlers_fill_the_loop_up_to_its_limit() -> None:
     assert intake(is_async=True, in_hand=2 * ASYNC_LIMIT).wanted(2, 0.1) == 0
 
 
+def test_large_payloads_are_leased_few_at_a_time() -> None:
+    for is_async in (False, True):
+        state = settled(intake(is_async=is_async, size=1024 * 1024), 0.00002)
+        assert state.wanted(2, 0.1) == 32
+        huge = settled(intake(is_async=is_async, size=200 * 1024 * 1024), 0.00002)
+        assert huge.wanted(2, 0.1) == 1
+        huge.in_hand = 1
+        assert huge.wanted(2, 0.1) == 0
+
+
 def test_one_slow_message_does_not_starve_a_fast_queue_for_long() -> None:
     state = settled(intake(), 0.0001)
     state.learn(1, 60.0)
@@ -76,4 +86,4 @@ def test_an_intake_is_idle_when_all_is_settled() -> None:
     assert state.idle
     state.acknowledge(delivery, 1.0)
     assert not state.idle
-    assert (state.ack_ids, state.ack_counts, state.acked_since) == ([7], [2], 1.0)
+    assert ([d.msg_id for d in state.acks], state.acked_since) == ([7], 1.0)
