@@ -44,7 +44,7 @@ class Lane(threading.Thread):
         super().__init__(name=name)
         self.ready = threading.Event()
         self._shift = shift
-        self._store = LeaseStore(shift.plan.connector, f"pgmqgen {name}")
+        self._store = LeaseStore(shift.plan.connector, f"pgmqgen {name}", shift.plan.lock_timeout_s)
         self._intakes = [
             Intake(number=number, settings=settings)
             for number, settings in enumerate(shift.plan.settings)
@@ -171,10 +171,10 @@ class Lane(threading.Thread):
         self._shift.post("on_read_error", partial(call_hook, hooks, "on_read_error", error))
 
     def _work_queue(self, intake: Intake, now: float, may_lease: bool) -> None:
-        if now < intake.rest_until:
-            return
         try:
             self._leasing.extend(intake, now)
+            if now < intake.rest_until:
+                return
             self._settling.settle(intake, now)
             self._leasing.work(intake, now, may_lease)
         except DatabaseError as error:

@@ -31,18 +31,13 @@ Row = tuple[int, int, bytes, bytes, bytes | None, bytes]
 """msg_id, read_ct, enqueued_at, vt, headers, message"""
 
 
-_LOCK_TIMEOUT_S = 1
-"""A row or table that somebody has locked must not stop a lane for good."""
-_MOST_ERRORS = 100
-_ERROR_LENGTH = 1_000
-
-
 class LeaseStore:
     """Statements on the queue tables, for one lane. Every method may raise DatabaseError."""
 
-    def __init__(self, connector: Connector, application_name: str) -> None:
+    def __init__(self, connector: Connector, application_name: str, lock_timeout_s: float) -> None:
         self._connector = connector
         self._application_name = application_name
+        self._lock_timeout_ms = int(lock_timeout_s * 1000)
         self._connection: psycopg.Connection | None = None
         self._cursor: psycopg.Cursor[Any] | None = None
         self._texts: dict[tuple[int, str], str] = {}
@@ -64,7 +59,7 @@ class LeaseStore:
             connection.execute("SET enable_seqscan = off")
             connection.execute("SET timezone = 'UTC'")
             connection.execute("SET datestyle = 'ISO'")
-            connection.execute(f"SET lock_timeout = '{_LOCK_TIMEOUT_S}s'".encode())
+            connection.execute(f"SET lock_timeout = {self._lock_timeout_ms}".encode())
         raw_jsonb(connection)
         self._connection = connection
         self._cursor = connection.cursor()
@@ -221,9 +216,9 @@ def _failure_header(
             {
                 "pointer": _storable(error.pointer),
                 "keyword": error.keyword,
-                "message": _storable(error.message[:_ERROR_LENGTH]),
+                "message": _storable(error.message),
             }
-            for error in failure.errors[:_MOST_ERRORS]
+            for error in failure.errors
         ]
     return header
 

@@ -36,6 +36,15 @@ class Plan:
     options: dict[str, Any]
 
     @property
+    def lock_timeout_s(self) -> float:
+        """How long a statement waits for what somebody has locked.
+
+        Well under the shortest lease, since leases must be extended meanwhile.
+        """
+        shortest = min(settings.visibility_timeout for settings in self.settings)
+        return max(0.05, min(1.0, shortest / 5))
+
+    @property
     def lanes(self) -> int:
         """How many lanes lease: two keep the database and the slots busy at the same time."""
         return min(2, self.processes)

@@ -123,7 +123,7 @@ class Worker:
 
     def _await_database(self) -> bool:
         """Check that the queues exist, waiting for the database; False if stopped meanwhile."""
-        store = LeaseStore(self._shift.plan.connector, "pgmqgen worker")
+        store = self._open_store()
         pause_s = _FIRST_PAUSE_S
         try:
             while not self._shift.stopping.is_set():
@@ -141,6 +141,10 @@ class Worker:
             return False
         finally:
             store.close()
+
+    def _open_store(self) -> LeaseStore:
+        plan = self._shift.plan
+        return LeaseStore(plan.connector, "pgmqgen worker", plan.lock_timeout_s)
 
     def _check_queues(self, store: LeaseStore) -> None:
         settings = self._shift.plan.settings
@@ -230,7 +234,7 @@ class Worker:
     # End
 
     def _left_behind(self) -> dict[str, tuple[int, int]]:
-        store = LeaseStore(self._shift.plan.connector, "pgmqgen worker")
+        store = self._open_store()
         try:
             found = {s.name: store.left_behind(s) for s in self._shift.plan.settings}
             return {name: counts for name, counts in found.items() if any(counts)}

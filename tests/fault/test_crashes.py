@@ -186,7 +186,7 @@ def test_every_settlement_is_fenced(shop: Shop) -> None:
     shop.add_queues({"orders": {}})
     settings = QueueSettings(name="orders", visibility_timeout=0.2)
     shop.send("orders", [{"id": 1, "do": "pass"}])
-    a, b = (LeaseStore(Connector(shop.url), name) for name in "ab")
+    a, b = (LeaseStore(Connector(shop.url), name, 1) for name in "ab")
     try:
         held_by_a = lease(a, settings)
         time.sleep(0.3)
@@ -222,7 +222,7 @@ def test_a_finished_message_whose_lease_has_just_run_out_is_not_leased_again(
     shop.add_queues({"orders": {}})
     settings = QueueSettings(name="orders", visibility_timeout=0.1, on_success=on_success)  # type: ignore[arg-type]
     shop.send("orders", [{"id": 1, "do": "pass"}, {"id": 2, "do": "pass"}])
-    store = LeaseStore(Connector(shop.url), "test")
+    store = LeaseStore(Connector(shop.url), "test", 1)
     try:
         delivery = lease(store, settings)
         time.sleep(0.2)

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.fault.harness import Shop
 
 _HOOKS = """
@@ -73,6 +75,14 @@ class Vetoing(Hooks):
             return False
         if message.read_count == 2:
             return Release(0.2)
+
+
+class Exiting(Hooks):
+    def on_ready(self):
+        raise SystemExit(5)
+
+    def before_handle(self, message):
+        raise SystemExit(6)
 
 
 class Raising(Recorder):
@@ -180,3 +190,13 @@ def test_a_hook_that_raises_changes_nothing(shop: Shop) -> None:
     assert [row["message"]["id"] for row in shop.rows("a_orders")] == [3]
     assert [line.id for line in shop.ledger("end")] == [1]
     assert "from a hook" in shop.logs()
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_hook_that_exits_changes_nothing(shop: Shop, asynchronous: bool) -> None:
+    with_hooks(shop, max_attempts=1, asynchronous=asynchronous)
+    shop.send("orders", [{"id": i, "do": "pass"} for i in range(3)])
+    shop.run(hooks="hooks:Exiting")
+    assert sorted(line.id for line in shop.ledger("end")) == [0, 1, 2]
+    assert "hook `on_ready` raised" in shop.logs()
+    assert "hook `before_handle` raised" in shop.logs()

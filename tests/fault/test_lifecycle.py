@@ -200,3 +200,17 @@ def test_a_worker_whose_handlers_load_slowly_stops_at_once(shop: Shop) -> None:
     time.sleep(0.5)
     worker.terminate()
     assert worker.wait(3) == 0
+
+
+def test_a_logger_of_any_style_reaches_the_children(shop: Shop) -> None:
+    shop.add_queues({"orders": {}})
+    shop.send("orders", [{"id": 1, "do": "pass"}])
+    main = shop.folder / "main.py"
+    main.write_text(
+        main.read_text().replace(
+            '"%(asctime)s %(process)d %(name)s %(message)s"', '"{name} {message}", style="{"'
+        )
+    )
+    shop.run()
+    assert "pgmqgen.worker ready" in shop.logs()
+    assert len(shop.ledger("end")) == 1
