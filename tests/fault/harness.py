@@ -1,7 +1,7 @@
 """A small project whose handlers do what their payload says, and a worker process to run it.
 
 Every handler writes a ledger: one JSON line before and one after it acts, appended in one
-write, so that lines of different processes do not mix.
+write, so that lines of different processes do not mix. A reader may meet such a write half done.
 """
 
 from __future__ import annotations
@@ -169,6 +169,13 @@ class Line:
     at: float
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The complete lines of a file that others append JSON lines to."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
 @dataclass(slots=True)
 class Shop:
     """A project in `folder`, its database, and the worker processes started for it."""
@@ -244,9 +251,7 @@ class Shop:
 
     def ledger(self, event: str | None = None) -> list[Line]:
         """Lines of the ledger so far."""
-        if not self.ledger_path.exists():
-            return []
-        lines = [Line(**json.loads(line)) for line in self.ledger_path.read_text().splitlines()]
+        lines = [Line(**line) for line in read_lines(self.ledger_path)]
         return [line for line in lines if event in (None, line.event)]
 
     def logs(self) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fault.harness import Shop
+from tests.fault.harness import Shop, read_lines
 
 _HOOKS = """
 import json
@@ -102,8 +101,7 @@ def with_hooks(shop: Shop, **settings: Any) -> None:
 
 
 def calls(shop: Shop) -> list[dict[str, Any]]:
-    path = Path(f"{shop.ledger_path}.hooks")
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return read_lines(Path(f"{shop.ledger_path}.hooks"))
 
 
 def test_hooks_are_called_in_order_each_in_its_process(shop: Shop) -> None:
