@@ -65,24 +65,25 @@ def worker(
 
     pgmqgen worker --queue send_email --processes 4
     """
+    from dataclasses import asdict
+
     from pgmqgen.config import load_config
     from pgmqgen.runtime.worker import Worker
 
     _configure_logging(log_level)
-    settings = load_config().worker
+    given = {
+        "processes": processes,
+        "hooks": hooks,
+        "connect": connect,
+        "visibility_timeout": visibility_timeout,
+        "timeout": timeout,
+        "batch_size": batch_size,
+    }
+    chosen = asdict(load_config().worker) | {k: v for k, v in given.items() if v is not None}
     found = load_project_registry(registry)
-    with _database(database_url, local, connect or settings.connect) as url:
+    with _database(database_url, local, chosen["connect"]) as url:
         summary = Worker(
-            found,
-            database_url=url,
-            connect=connect or settings.connect,
-            queues=queue,
-            processes=processes or settings.processes,
-            hooks=hooks or settings.hooks,
-            visibility_timeout=visibility_timeout or settings.visibility_timeout,
-            timeout=timeout or settings.timeout,
-            batch_size=batch_size or settings.batch_size,
-            until_empty=until_empty,
+            found, database_url=url, queues=queue, until_empty=until_empty, **chosen
         ).run()
     _print_summary(summary)
     return _INTERRUPTED if summary.aborted else 0

@@ -8,8 +8,8 @@ from typing import Any
 
 from pgmqgen.runtime.delivery import Delivery
 from pgmqgen.runtime.message import Message
+from pgmqgen.runtime.plan import Plan
 from pgmqgen.runtime.registry import QueueSpec
-from pgmqgen.runtime.shift import Plan
 from pgmqgen.runtime.validation import parse_json
 
 

@@ -7,47 +7,14 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from pgmqgen.errors import PgmqgenError
-from pgmqgen.queue import QueueSettings
-from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.hooks import Hooks, overrides
-from pgmqgen.runtime.registry import Registry
+from pgmqgen.runtime.plan import Plan
 from pgmqgen.runtime.solo import SoloGate
 
 Event = Callable[[], None]
 _EVENTS_BEHIND = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a worker was asked to do.
-
-    registry: of the project
-    settings: of each queue served, in order; a queue's number is its place here
-    options: what every child is told
-    """
-
-    registry: Registry
-    settings: tuple[QueueSettings, ...]
-    processes: int
-    connector: Connector
-    options: dict[str, Any]
-
-    @property
-    def lock_timeout_s(self) -> float:
-        """How long a statement waits for what somebody has locked.
-
-        Well under the shortest lease, since leases must be extended meanwhile.
-        """
-        shortest = min(settings.visibility_timeout for settings in self.settings)
-        return max(0.05, min(1.0, shortest / 5))
-
-    @property
-    def lanes(self) -> int:
-        """How many lanes lease: two keep the database and the slots busy at the same time."""
-        return min(2, self.processes)
 
 
 @dataclass(slots=True, eq=False)

@@ -9,25 +9,22 @@ import logging
 import os
 import queue
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from types import FrameType
-from typing import Any
 
-from pgmqgen.errors import ConfigError, DatabaseError
-from pgmqgen.queue import QueueSettings
+from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.hooks import Hooks, call_hook, load_hooks
 from pgmqgen.runtime.lane import Lane
 from pgmqgen.runtime.lease import LeaseStore
 from pgmqgen.runtime.notify import Scout
+from pgmqgen.runtime.plan import make_plan
 from pgmqgen.runtime.registry import Registry
 from pgmqgen.runtime.report import Summary
-from pgmqgen.runtime.shift import Plan, Shift
+from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.solo import SoloGate
 
 log = logging.getLogger("pgmqgen.worker")
@@ -67,29 +64,22 @@ class Worker:
         batch_size: int | None = None,
         until_empty: bool = False,
     ) -> None:
-        overrides = {
-            "visibility_timeout": visibility_timeout,
-            "timeout": timeout,
-            "batch_size": batch_size,
-        }
-        settings = _choose_queues(registry, queues, overrides)
-        connector = Connector(database_url or _url_from_environment(), connect)
-        if connector.conninfo is None and connector.factory is None:
-            raise ConfigError(
-                "no database is configured",
-                hint="give database_url, or set PGMQGEN_DATABASE_URL or DATABASE_URL",
-            )
-        hooks_name = _name_of(hooks)
-        plan = Plan(
-            registry=registry,
-            settings=settings,
-            processes=_check_processes(processes),
-            connector=connector,
-            options=_child_options(registry, settings, connector, hooks_name),
+        plan = make_plan(
+            registry,
+            connector=Connector(database_url or _url_from_environment(), connect),
+            queues=queues,
+            processes=processes,
+            hooks=hooks,
+            overrides={
+                "visibility_timeout": visibility_timeout,
+                "timeout": timeout,
+                "batch_size": batch_size,
+            },
         )
         self._until_empty = until_empty
-        self._shift = Shift(plan, load_hooks(hooks_name), SoloGate(plan.lanes))
+        self._shift = Shift(plan, load_hooks(plan.hooks), SoloGate(plan.lanes))
         self._signals = 0
+        self._quiet_since: float | None = None
 
     def run(self) -> Summary:
         """Work until stopped, or until the queues are empty. Blocks; call it once.
@@ -229,8 +219,6 @@ class Worker:
             self._quiet_since = now
         return scout.found_empty_at > self._quiet_since
 
-    _quiet_since: float | None = None
-
     # End
 
     def _left_behind(self) -> dict[str, tuple[int, int]]:
@@ -284,70 +272,5 @@ def _nothing() -> None:
     """Wakes the main thread."""
 
 
-def _choose_queues(
-    registry: Registry, names: Sequence[str] | None, overrides: dict[str, float | int | None]
-) -> tuple[QueueSettings, ...]:
-    changes: dict[str, Any] = {key: v for key, v in overrides.items() if v is not None}
-    for key, value in changes.items():
-        if value <= 0:
-            raise ConfigError(f"`{key}` must be above 0, got {value}")
-    chosen = list(dict.fromkeys(names)) if names else list(registry)
-    if not chosen:
-        raise ConfigError(
-            "the registry has no queues", hint="add a schema and run `pgmqgen generate`"
-        )
-    return tuple(replace(registry[name].settings, **changes) for name in chosen)
-
-
-def _check_processes(processes: int | None) -> int:
-    if processes is None:
-        return (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
-    if processes < 1:
-        raise ConfigError(f"`processes` must be at least 1, got {processes}")
-    return processes
-
-
 def _url_from_environment() -> str | None:
     return os.environ.get("PGMQGEN_DATABASE_URL") or os.environ.get("DATABASE_URL")
-
-
-def _name_of(hooks: str | type[Hooks] | None) -> str | None:
-    if hooks is None or isinstance(hooks, str):
-        return hooks
-    if hooks.__module__ == "__main__":
-        raise ConfigError(
-            f"hooks `{hooks.__qualname__}` are defined in the main script, which no child imports",
-            hint="move the class to a module of its own",
-        )
-    return f"{hooks.__module__}:{hooks.__qualname__}"
-
-
-def _child_options(
-    registry: Registry,
-    settings: Sequence[QueueSettings],
-    connector: Connector,
-    hooks_name: str | None,
-) -> dict[str, Any]:
-    """What a child needs to know, in plain values."""
-    if registry.import_name.startswith("__main__:"):
-        raise ConfigError(
-            "the registry is defined in the main script, which no child imports",
-            hint="move it to a module of its own",
-        )
-    root = logging.getLogger()
-    formatter = root.handlers[0].formatter if root.handlers else None
-    style = getattr(formatter, "_style", None)
-    return {
-        "sys_path": [os.path.abspath(path) for path in sys.path],
-        "registry": registry.import_name,
-        "queues": [(s.name, s.timeout) for s in settings],
-        "hooks": hooks_name,
-        "conninfo": connector.conninfo,
-        "factory": connector.factory,
-        "log_level": root.level if root.handlers else None,
-        "log_format": style._fmt if type(style) is logging.PercentStyle else None,
-    }

@@ -81,10 +81,7 @@ def test_message_attributes() -> None:
 
 def test_worker_options() -> None:
     documented = set(re.findall(r"`(--[\w-]+)", "".join(_first_cells("README.md", "### Worker"))))
-    (command,) = (c for c in app.registered_commands if c.callback.__name__ == "worker")  # type: ignore[union-attr]
-    options = typer.main.get_command_from_info(
-        command, pretty_exceptions_short=False, rich_markup_mode=None
-    ).params
+    options = typer.main.get_group(app).commands["worker"].params
     assert documented == {option.opts[0] for option in options}
     assert {f"--{f.name}".replace("_", "-") for f in fields(WorkerConfig)} <= documented
 

@@ -280,6 +280,15 @@ class Shop:
             assert time.monotonic() < deadline, f"waited {timeout_s} s\n{self.logs()}"
             time.sleep(0.02)
 
+    def wait_for_line(self, event: str, queue: str, *, after: int, timeout_s: float = 20) -> Line:
+        """The line of an event of a queue that follows the first `after` ones."""
+
+        def lines() -> list[Line]:
+            return [line for line in self.ledger(event) if line.queue == queue]
+
+        self.wait_for(lambda: len(lines()) > after, timeout_s)
+        return lines()[after]
+
 
 def running_children(pid: int) -> Iterator[int]:
     """Process ids of the children of `pid`."""

@@ -225,16 +225,12 @@ def test_a_fast_queue_is_served_between_slow_messages_of_another(shop: Shop) -> 
     for number in range(8):
         sent_at = time.time()
         shop.send("fast", [{"id": number, "do": "pass"}])
-        shop.wait_for(lambda: len(fast(shop)) > number, timeout_s=5)  # noqa: B023 - called at once
-        waits.append(fast(shop)[-1] - sent_at)
+        begun = shop.wait_for_line("begin", "fast", after=number, timeout_s=5)
+        waits.append(begun.at - sent_at)
     worker.kill()
     assert max(waits) < 2, "a fast message waits for about one slow one"
     released = "SELECT count(*) FROM pgmq.q_fast WHERE headers -> 'x-pgmqgen' ? 'releases'"
     assert shop.execute(released) == [(0,)]
-
-
-def fast(shop: Shop) -> list[float]:
-    return [line.at for line in shop.ledger("begin") if line.queue == "fast"]
 
 
 @pytest.mark.parametrize("other", ["sync", "async"])
@@ -293,7 +289,7 @@ def test_finished_messages_keep_their_leases_while_a_row_is_locked(shop: Shop) -
     shop.wait_for(lambda: len(shop.ledger("begin")) == 30)
     with psycopg.connect(shop.url) as connection:  # what finishes with these is not acknowledged
         connection.execute("SELECT 1 FROM pgmq.q_orders WHERE msg_id % 10 = 1 FOR UPDATE")
-        time.sleep(5)
+        time.sleep(5)  # two and a half leases
     shop.wait_for(lambda: shop.count("q_orders") == 0)
     # The locked rows themselves cannot be extended; all others ran once.
     begun = [line.id for line in shop.ledger("begin") if line.id % 10 != 0]

@@ -113,8 +113,7 @@ def test_a_notification_wakes_a_worker_at_rest(shop: Shop) -> None:
     for number in range(5):
         sent_at = time.time()
         shop.send("orders", [{"id": number, "do": "pass"}])
-        shop.wait_for(lambda: len(shop.ledger("begin")) > number)  # noqa: B023 - called at once
-        waits.append(shop.ledger("begin")[-1].at - sent_at)
+        waits.append(shop.wait_for_line("begin", "orders", after=number).at - sent_at)
         time.sleep(0.1)
     worker.terminate()
     assert worker.wait(10) == 0
@@ -186,7 +185,7 @@ def test_a_queue_dropped_while_running_does_not_stop_the_others(shop: Shop) -> N
     time.sleep(0.5)
     for number in range(5):
         shop.send("orders", [{"id": number, "do": "pass"}])
-        shop.wait_for(lambda: len(shop.ledger("end")) > number, timeout_s=3)  # noqa: B023
+        shop.wait_for_line("end", "orders", after=number, timeout_s=3)
     worker.terminate()
     assert worker.wait(10) == 0
     assert "queue `bills` is left alone" in shop.logs()

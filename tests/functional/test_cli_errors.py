@@ -112,3 +112,11 @@ def test_a_broken_configuration(run_pgmqgen: Run, command: list[str], project: P
     (project / "pgmqgen.toml").write_text("[database\n")
     done = run_pgmqgen(*command)
     _assert_error(done, 2, "pgmqgen.toml: ", "TOML syntax")
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("option", ["--timeout", "--visibility-timeout"])
+def test_a_worker_with_no_time(run_pgmqgen: Run, option: str) -> None:
+    done = run_pgmqgen("worker", option, "0", "--database-url", DOWN)
+    assert done.stderr == f"error: `{option[2:].replace('-', '_')}` must be above 0, got 0.0\n"
+    assert done.returncode == 2
