@@ -226,7 +226,7 @@ def test_a_queue_that_is_forgotten_closes_its_connection(
         "asyncio.run(main())"
     )
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", code, database_url],
+        [sys.executable, "-W", "error", "-c", code, database_url],
         capture_output=True,
         text=True,
         check=True,
