@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,28 +65,33 @@ def worker(
 
     pgmqgen worker --queue send_email --processes 4
     """
-    from dataclasses import asdict
-
-    from pgmqgen.config import load_config
     from pgmqgen.runtime.worker import Worker
 
     _configure_logging(log_level)
-    given = {
-        "processes": processes,
-        "hooks": hooks,
-        "connect": connect,
-        "visibility_timeout": visibility_timeout,
-        "timeout": timeout,
-        "batch_size": batch_size,
-    }
-    chosen = asdict(load_config().worker) | {k: v for k, v in given.items() if v is not None}
+    options = _configure(
+        processes=processes,
+        hooks=hooks,
+        connect=connect,
+        visibility_timeout=visibility_timeout,
+        timeout=timeout,
+        batch_size=batch_size,
+    )
     found = load_project_registry(registry)
-    with _database(database_url, local, chosen["connect"]) as url:
+    with _database(database_url, local, options["connect"]) as url:
         summary = Worker(
-            found, database_url=url, queues=queue, until_empty=until_empty, **chosen
+            found, database_url=url, queues=queue, until_empty=until_empty, **options
         ).run()
     _print_summary(summary)
     return _INTERRUPTED if summary.aborted else 0
+
+
+def _configure(**given: Any) -> dict[str, Any]:
+    """The project's [worker] settings, and before them what was given."""
+    from dataclasses import asdict
+
+    from pgmqgen.config import load_config
+
+    return asdict(load_config().worker) | {k: v for k, v in given.items() if v is not None}
 
 
 def _database(
