@@ -19,7 +19,8 @@ import jsonschema_rs
 
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.queue import MAX_NAME_LENGTH, QueueSettings
-from pgmqgen.schema.keywords import DEFAULT_DRAFT, DRAFTS, draft_of, walk
+from pgmqgen.schema.drafts import Dialect
+from pgmqgen.schema.keywords import DEFAULT_DRAFT, walk
 from pgmqgen.schema.names import RESERVED_MODULES, module_name
 from pgmqgen.schema.settings import KEYWORD
 from pgmqgen.schema.source import Source
@@ -35,8 +36,6 @@ RULES = {
     "PGQ104": "a pattern is not a regular expression",
     "PGQ201": "a reference leads nowhere",
     "PGQ202": "a reference is remote",
-    "PGQ203": "a keyword of references that is not supported yet",
-    "PGQ204": "a reference leads to a schema of another draft",
     "PGQ301": "an unknown setting",
     "PGQ302": "a wrong value of a setting",
     "PGQ303": "a setting that is not supported yet",
@@ -67,12 +66,18 @@ class Declaration:
         return self.source.values.get(pointer, Place(1, 1))
 
 
-def lint_source(source: Source) -> Iterator[Diagnostic]:
-    """Check one file, be it a queue's or a shared one."""
+def lint_source(source: Source, dialect: Dialect | None) -> Iterator[Diagnostic]:
+    """Check one file, be it a queue's or a shared one; None if its `$schema` is unknown."""
     yield from source.diagnostics
-    if source.parsed:
-        for rule in (_check_kind, _check_draft, _check_metaschema, _check_patterns):
-            yield from rule(source)
+    if not source.parsed:
+        return
+    if not isinstance(source.value, dict | bool):
+        yield _no_schema(source)
+    elif dialect is None:
+        yield _unknown_draft(source)
+    else:
+        yield from _check_metaschema(source, dialect.draft)
+    yield from _check_patterns(source)
 
 
 def lint_names(declarations: Sequence[Declaration]) -> Iterator[Diagnostic]:
@@ -95,24 +100,18 @@ def is_ignored(diagnostic: Diagnostic, ignored: Sequence[str]) -> bool:
     return diagnostic.code in IGNORABLE and ("*" in ignored or diagnostic.code in ignored)
 
 
-def _check_kind(source: Source) -> Iterator[Diagnostic]:
-    if not isinstance(source.value, dict | bool):
-        message = f"expected a schema, got {_json_kind(source.value)}"
-        yield source.diagnose((), "PGQ003", message, hint="a schema is an object, true or false")
+def _no_schema(source: Source) -> Diagnostic:
+    message = f"expected a schema, got {_json_kind(source.value)}"
+    return source.diagnose((), "PGQ003", message, hint="a schema is an object, true or false")
 
 
-def _check_draft(source: Source) -> Iterator[Diagnostic]:
-    declared = source.value.get("$schema") if isinstance(source.value, dict) else None
-    if declared is not None and draft_of(source.value) not in DRAFTS:
-        hint = f'write "$schema": "{DEFAULT_DRAFT}"'
-        message = f"unknown draft `{declared}`"
-        yield source.diagnose(("$schema",), "PGQ005", message, hint=hint)
+def _unknown_draft(source: Source) -> Diagnostic:
+    message = f"unknown draft `{source.value['$schema']}`"
+    hint = f'write "$schema": "{DEFAULT_DRAFT}", or keep a copy of the metaschema in [vendored]'
+    return source.diagnose(("$schema",), "PGQ005", message, hint=hint)
 
 
-def _check_metaschema(source: Source) -> Iterator[Diagnostic]:
-    draft = draft_of(source.value) or DEFAULT_DRAFT
-    if draft not in DRAFTS or not isinstance(source.value, dict):
-        return
+def _check_metaschema(source: Source, draft: str) -> Iterator[Diagnostic]:
     for error in _metaschema(draft).iter_errors(source.value):
         pointer = tuple(error.instance_path)
         yield source.diagnose(pointer, "PGQ004", _explain(pointer, error))

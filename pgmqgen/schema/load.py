@@ -13,9 +13,10 @@ from pgmqgen.diagnostics import Diagnostic, arrange
 from pgmqgen.errors import ConfigError
 from pgmqgen.queue import QueueSettings
 from pgmqgen.schema.handlers import find_orphans
+from pgmqgen.schema.library import Library
 from pgmqgen.schema.lint import Declaration, is_ignored, lint_bundle, lint_names, lint_source
 from pgmqgen.schema.names import class_prefix, module_name, payload_name
-from pgmqgen.schema.refs import Bundler, Library
+from pgmqgen.schema.refs import Bundler
 from pgmqgen.schema.settings import KEYWORD, read_settings
 from pgmqgen.schema.source import Source, find_sources
 
@@ -138,7 +139,7 @@ class _Loader:
 
     def _lint(self, source: Source) -> tuple[Diagnostic, ...]:
         if source.path not in self._lints:
-            self._lints[source.path] = tuple(lint_source(source))
+            self._lints[source.path] = tuple(lint_source(source, self._library.dialect_of(source)))
         return self._lints[source.path]
 
     def _counts(self, diagnostic: Diagnostic) -> bool:

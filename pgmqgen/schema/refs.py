@@ -1,88 +1,60 @@
 """Bundles a schema file with everything that its `$ref`s reach into one self-contained schema.
 
 What stands in the file itself stays where it is; what stands elsewhere becomes an entry of
-`$defs`. Every reference of the bundle is a pointer into the bundle: nothing is fetched, and what
-cannot be bundled faithfully is refused.
+`$defs`. Every reference of the bundle is a pointer into the bundle, a dynamic one too: what a
+`$dynamicRef` means depends on the way to it, so what lies behind it is copied once for each way.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urldefrag, urlsplit
 
-from pgmqgen.config import Config
 from pgmqgen.diagnostics import Diagnostic
-from pgmqgen.schema.keywords import DEFAULT_DRAFT, LISTED, NAMED, ONE, draft_of, walk
-from pgmqgen.schema.source import Source, read_source
+from pgmqgen.schema.drafts import INERT_BESIDE_REF, newest, stays, upgrade
+from pgmqgen.schema.keywords import DRAFTS, LISTED, NAMED, ONE, children
+from pgmqgen.schema.library import Library, RemoteReference
+from pgmqgen.schema.resources import Resource, join
+from pgmqgen.schema.source import Source
 from pgmqgen.schema.text import Pointer
 
-_REFUSED = ("$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef")
-_DROPPED = ("$anchor", "$id")
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_NAMING = frozenset({"$anchor", "$dynamicAnchor", "$id", "$recursiveAnchor", "$vocabulary"})
 """Without use in a bundle, where every reference is a pointer."""
+Scope = tuple[tuple[str, Path, Pointer], ...]
+"""Where each dynamic anchor leads: to the first resource on the way that declares it."""
 
 
-class Library:
-    """The files that references may reach, each read once."""
+class Site(NamedTuple):
+    """A place in a resource, and the way to it."""
 
-    def __init__(self, config: Config) -> None:
-        self._root = config.root
-        self._folders = (config.root, config.schemas)
-        self._vendored = config.vendored
-        self._sources: dict[Path, Source] = {}
+    resource: Resource
+    pointer: Pointer
+    scope: Scope = ()
 
     @property
-    def sources(self) -> tuple[Source, ...]:
-        """All files read so far."""
-        return tuple(self._sources.values())
+    def source(self) -> Source:
+        """The file."""
+        return self.resource.source
 
-    def read(self, path: Path) -> Source:
-        """Read a file, once."""
-        if path not in self._sources:
-            self._sources[path] = read_source(path, root=self._root)
-        return self._sources[path]
-
-    def locate(self, uri: str, source: Source) -> Path:
-        """The file that a reference without its fragment names. Raises LookupError."""
-        if not uri or uri == _own_id(source):
-            return source.path
-        if urlsplit(uri).scheme:
-            return self._vendored_copy(uri)
-        path = _normal(source.path.parent / unquote(uri))
-        if not path.is_file():
-            raise LookupError(f"there is no file `{unquote(uri)}` beside `{source.path.name}`")
-        if not any(folder in path.parents for folder in self._folders):
-            raise LookupError(f"`{unquote(uri)}` lies outside of the project")
-        return path
-
-    def _vendored_copy(self, uri: str) -> Path:
-        for prefix, folder in sorted(self._vendored.items(), key=lambda item: -len(item[0])):
-            path = _normal(folder / unquote(uri.removeprefix(prefix)).lstrip("/"))
-            if uri.startswith(prefix) and folder in path.parents and path.is_file():
-                return path
-        raise RemoteReference(uri)
-
-
-class RemoteReference(LookupError):
-    """A URL that no vendored folder holds a copy of."""
+    def step(self, *steps: str | int) -> Site:
+        """A place further inside."""
+        return self._replace(pointer=(*self.pointer, *steps))
 
 
 class Bundler:
     """Bundles one file.
 
-    Afterwards `diagnostics` says what could not be resolved, and `sources` which files it reached.
+    Afterwards `diagnostics` says what could not be resolved, `sources` which files it reached.
     """
 
     def __init__(self, source: Source, library: Library) -> None:
         self.diagnostics: list[Diagnostic] = []
         self._source, self._library = source, library
-        self._draft = draft_of(source.value) or DEFAULT_DRAFT
-        self._inside = {pointer for pointer, _ in walk(source.value)}
-        self._names: dict[tuple[Path, Pointer], str] = {}
-        self._defs: dict[str, Any] = {}
-        self._reached: dict[Path, Source] = {}
+        self._root = library.resources(source.path).root
+        self._draft = self._root.dialect.draft
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -91,108 +63,172 @@ class Bundler:
 
     def bundle(self) -> dict[str, Any] | bool:
         """Return the bundle, without `x-pgmq`."""
-        self._check(self._source)
-        result: dict[str, Any] | bool = self._copy(self._source, (), self._source.value)
+        while True:
+            result = self._bundle()
+            if (draft := newest(self._drafts)) == self._draft:
+                return result
+            self._draft = draft  # files of several drafts are said in terms of the newest
+
+    def _bundle(self) -> dict[str, Any] | bool:
+        self.diagnostics.clear()
+        self._drafts = {self._draft}
+        self._reached: dict[Path, Source] = {self._source.path: self._source}
+        self._names: dict[tuple[Path, Pointer, Scope], str] = {}
+        self._defs: dict[str, Any] = {}
+        self._own = self._own_places()
+        result: dict[str, Any] | bool = self._copy(Site(self._root, ()), self._source.value)
         if isinstance(result, dict) and self._defs:
             result["$defs"] = {**result.get("$defs", {}), **self._defs}
         return result
 
-    def _copy(self, source: Source, pointer: Pointer, schema: Any) -> Any:
+    def _own_places(self) -> dict[Pointer, Scope]:
+        """The schemas of the file itself that keep their place."""
+        found: dict[Pointer, Scope] = {}
+        pending: list[tuple[Site, Any]] = [(Site(self._root, ()), self._source.value)]
+        while pending:
+            site, schema = pending.pop()
+            site = self._enter(site)
+            found[site.pointer] = site.scope
+            upgraded = site.resource.dialect.draft != self._draft
+            for steps, child in children(self._kept(site, schema)):
+                if not upgraded or stays(steps[0]):
+                    pending.append((site.step(*steps), child))
+        return found
+
+    def _copy(self, site: Site, schema: Any) -> Any:
         if not isinstance(schema, dict):
             return schema
-        result = {}
-        for keyword, value in schema.items():
-            if keyword in _DROPPED or (not pointer and self._is_dropped_at_root(source, keyword)):
-                continue
-            result[keyword] = self._copy_keyword(source, (*pointer, keyword), keyword, value)
-        return result
+        site = self._enter(site)
+        draft = site.resource.dialect.draft
+        self._drafts.add(draft)
+        result: dict[str, Any] = {}
+        for keyword, value in self._kept(site, schema).items():
+            if keyword in _REFERENCES and isinstance(value, str):
+                _add_reference(result, self._rewrite(site.step(keyword), keyword, value))
+            elif keyword == "allOf" and "allOf" in result:
+                result["allOf"] += self._copy_keyword(site.step(keyword), keyword, value)
+            else:
+                result[keyword] = self._copy_keyword(site.step(keyword), keyword, value)
+        if "$schema" in result and self._draft != str(result["$schema"]).rstrip("#"):
+            result["$schema"] = self._draft
+        return upgrade(result, draft, self._draft)
 
-    def _is_dropped_at_root(self, source: Source, keyword: str) -> bool:
-        return keyword == "x-pgmq" or (keyword == "$schema" and source is not self._source)
-
-    def _copy_keyword(self, source: Source, pointer: Pointer, keyword: str, value: Any) -> Any:
-        if keyword == "$ref" and isinstance(value, str):
-            return self._rewrite(source, pointer, value)
+    def _copy_keyword(self, site: Site, keyword: str, value: Any) -> Any:
         if keyword in NAMED and isinstance(value, dict):
-            return {name: self._copy(source, (*pointer, name), v) for name, v in value.items()}
+            return {name: self._copy(site.step(name), item) for name, item in value.items()}
         if keyword in LISTED and isinstance(value, list):
-            return [self._copy(source, (*pointer, i), item) for i, item in enumerate(value)]
-        return self._copy(source, pointer, value) if keyword in ONE else value
+            return [self._copy(site.step(index), item) for index, item in enumerate(value)]
+        return self._copy(site, value) if keyword in ONE else value
 
-    def _rewrite(self, source: Source, pointer: Pointer, ref: str) -> str:
-        uri, fragment = urldefrag(ref)
+    def _kept(self, site: Site, schema: Any) -> dict[str, Any]:
+        """What a bundle keeps of a schema object."""
+        if not isinstance(schema, dict):
+            return {}
+        dialect = site.resource.dialect
+        left_out = dialect.left_out | _NAMING
+        if site.pointer or site.source is not self._source:
+            left_out |= {"$schema"}
+        if not site.pointer:
+            left_out |= {"x-pgmq"}
+        if isinstance(schema.get(dialect.id_keyword), str):
+            left_out |= {dialect.id_keyword}
+        if dialect.is_ref_alone(schema):
+            left_out |= INERT_BESIDE_REF
+        return {keyword: value for keyword, value in schema.items() if keyword not in left_out}
+
+    def _enter(self, site: Site) -> Site:
+        """The same place, in the resource that begins there if one does."""
+        begun = self._library.resources(site.source.path).at(site.pointer)
+        resource = begun or site.resource
+        known = {name for name, *_ in site.scope}
+        added = ((name, site.source.path, at) for name, at in resource.dynamic.items())
+        scope = {*site.scope, *(entry for entry in added if entry[0] not in known)}
+        return Site(resource, site.pointer, tuple(sorted(scope, key=repr)))
+
+    def _rewrite(self, site: Site, keyword: str, ref: str) -> str:
         try:
-            target = self._library.read(self._library.locate(uri, source))
-            self._check(target)
-            if not target.parsed:
+            target = self._find(site, ref)
+            if target is None:
+                return join(site.resource.uri, ref)
+            self._reached.setdefault(target.source.path, target.source)
+            if not target.source.parsed:
                 return ref
-            return self._link(target, _resolve(target, unquote(fragment)))
+            return self._link(self._bind(target, keyword, urldefrag(ref)[1]))
         except RemoteReference:
             message = f"`{ref}` is remote, and pgmqgen never fetches schemas"
             hint = "keep a copy in the project and map its URL prefix to the folder in [vendored]"
-            self.diagnostics.append(source.diagnose(pointer, "PGQ202", message, hint=hint))
+            found = site.source.diagnose(site.pointer, "PGQ202", message, hint=hint)
         except LookupError as error:
             message = f"cannot resolve `{ref}`: {error.args[0]}"
-            self.diagnostics.append(source.diagnose(pointer, "PGQ201", message))
+            found = site.source.diagnose(site.pointer, "PGQ201", message)
+        self.diagnostics.append(found)
         return ref
 
-    def _link(self, target: Source, pointer: Pointer) -> str:
-        if target is self._source and pointer in self._inside:
-            return "#" + _encode(pointer)
-        place = (target.path, pointer)
-        if place not in self._names:
-            name = self._names[place] = self._free_name(target, pointer)
-            self._defs[name] = None  # keeps the order of first use
-            self._defs[name] = self._copy(target, pointer, _get(target.value, pointer))
-        return "#" + _encode(("$defs", self._names[place]))
+    def _find(self, site: Site, ref: str) -> Site | None:
+        """What a reference leads to before dynamic scope; None for the metaschema of a draft."""
+        uri, fragment = urldefrag(join(site.resource.uri, ref))
+        if uri in DRAFTS:
+            return None
+        try:
+            resource = self._library.locate(uri, site.resource)
+        except RemoteReference:
+            if urlsplit(ref).scheme:
+                raise
+            # An `$id` gives the file another address, and yet its neighbours lie beside it.
+            beside = urldefrag(join(site.source.path.as_uri(), ref))[0]
+            resource = self._library.locate(beside, site.resource)
+        if not resource.source.parsed:
+            return Site(resource, ())
+        pointer = _resolve(resource, unquote(fragment))
+        around = self._library.resources(resource.source.path).around(pointer)
+        return Site(around, pointer, site.scope)
 
-    def _free_name(self, target: Source, pointer: Pointer) -> str:
-        last = next((step for step in reversed(pointer) if isinstance(step, str)), None)
-        base = re.sub(r"\W", "_", last or target.path.stem, flags=re.ASCII)
+    def _bind(self, target: Site, keyword: str, name: str) -> Site:
+        """Follow a dynamic reference to where its scope says."""
+        recursive = keyword == "$recursiveRef"
+        anchor = "" if recursive else name
+        if keyword == "$ref" or target.resource.dynamic.get(anchor) != target.pointer:
+            return target
+        for known, path, pointer in target.scope:
+            if known == anchor:
+                resource = self._library.resources(path).around(pointer)
+                return Site(resource, pointer, target.scope)
+        return target
+
+    def _link(self, target: Site) -> str:
+        target = self._enter(target)
+        if target.source is self._source and self._own.get(target.pointer) == target.scope:
+            return "#" + encode(target.pointer)
+        place = (target.source.path, target.pointer, target.scope)
+        if place not in self._names:
+            name = self._names[place] = self._free_name(target)
+            self._defs[name] = None  # keeps the order of first use
+            self._defs[name] = self._copy(target, get(target.source.value, target.pointer))
+        return "#" + encode(("$defs", self._names[place]))
+
+    def _free_name(self, target: Site) -> str:
+        last = next((step for step in reversed(target.pointer) if isinstance(step, str)), None)
+        base = re.sub(r"\W", "_", last or target.source.path.stem, flags=re.ASCII)
         own = self._source.value.get("$defs", {}) if isinstance(self._source.value, dict) else {}
         taken = {name.lower() for name in [*own, *self._defs]}
         names = [base, *(f"{base}_{number}" for number in range(2, len(taken) + 3))]
         return next(name for name in names if name.lower() not in taken)
 
-    def _check(self, source: Source) -> None:
-        if source.path in self._reached:
-            return
-        self._reached[source.path] = source
-        draft = draft_of(source.value)
-        if draft not in (None, self._draft):
-            message = f"`{source.label}` is written in another draft than `{self._source.label}`"
-            hint = f"expected {self._draft}"
-            found = source.diagnose(("$schema",), "PGQ204", message, hint=hint)
-            self.diagnostics.append(found)
-        for pointer, schema in walk(source.value):
-            if isinstance(schema, dict):
-                self._refuse(source, pointer, schema)
 
-    def _refuse(self, source: Source, pointer: Pointer, schema: dict[str, Any]) -> None:
-        for keyword in schema:
-            nested_id = keyword == "$id" and pointer and not str(schema["$id"]).startswith("#")
-            if keyword in _REFUSED or nested_id:
-                message = f"`{keyword}` is not supported {'here' if nested_id else 'yet'}"
-                hint = "use `$ref` with a file name and a JSON pointer"
-                place = source.key_place((*pointer, keyword))
-                self.diagnostics.append(source.diagnose(place, "PGQ203", message, hint=hint))
+def _add_reference(schema: dict[str, Any], ref: str) -> None:
+    if "$ref" in schema:
+        schema["allOf"] = [*schema.get("allOf", []), {"$ref": ref}]
+    else:
+        schema["$ref"] = ref
 
 
-def _normal(path: Path) -> Path:
-    """A path without `..`; a file that is a link keeps the name of the link."""
-    return Path(os.path.normpath(path))
-
-
-def _own_id(source: Source) -> str | None:
-    found = source.value.get("$id") if isinstance(source.value, dict) else None
-    return found.rstrip("#") if isinstance(found, str) else None
-
-
-def _resolve(source: Source, fragment: str) -> Pointer:
+def _resolve(resource: Resource, fragment: str) -> Pointer:
+    source = resource.source
     if fragment and not fragment.startswith("/"):
-        return _find_anchor(source, fragment)
-    pointer: Pointer = ()
-    value = source.value
+        if fragment not in resource.anchors:
+            raise LookupError(f"`{source.label}` has no anchor `{fragment}`")
+        return resource.anchors[fragment]
+    pointer, value = resource.pointer, get(source.value, resource.pointer)
     for step in fragment.split("/")[1:]:
         key = step.replace("~1", "/").replace("~0", "~")
         if isinstance(value, dict) and key in value:
@@ -206,21 +242,14 @@ def _resolve(source: Source, fragment: str) -> Pointer:
     return pointer
 
 
-def _find_anchor(source: Source, name: str) -> Pointer:
-    for pointer, schema in walk(source.value):
-        if isinstance(schema, dict) and (
-            schema.get("$anchor") == name or schema.get("$id") == f"#{name}"
-        ):
-            return pointer
-    raise LookupError(f"`{source.label}` has no anchor `{name}`")
-
-
-def _get(value: Any, pointer: Pointer) -> Any:
+def get(value: Any, pointer: Pointer) -> Any:
+    """What stands at a pointer."""
     for step in pointer:
         value = value[step]
     return value
 
 
-def _encode(pointer: Pointer) -> str:
+def encode(pointer: Pointer) -> str:
+    """A pointer as the fragment of a URI."""
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in pointer)
     return "".join("/" + quote(step, safe="$~!'()*+,;:@-._") for step in steps)

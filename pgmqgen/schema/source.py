@@ -71,6 +71,14 @@ def find_sources(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def find_all_sources(folder: Path) -> Iterator[Path]:
+    """Yield the schema files of a folder and of all folders in it, sorted by path."""
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix in SUFFIXES and path.is_file() and not hidden:
+            yield path
+
+
 def read_source(path: Path, *, root: Path) -> Source:
     """Read and parse one file; what is wrong with it is in its `diagnostics`."""
     label = Path(os.path.relpath(path, root)).as_posix()

@@ -75,7 +75,7 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
         ('{"minLength": "3"}', "q.json:1:15 PGQ004", '`minLength`: "3" is not of type "integer"', None),
         ('{"required": ["a", "a"]}', "q.json:1:14 PGQ004", '`required`: ["a","a"] has non-unique elements', None),
         (f'{{"$schema": "{DRAFT_7}", "items": 3}}', "q.json:1:65 PGQ004", "`items`:", None),
-        ('{"$schema": "https://example.com/mine"}', "q.json:1:13 PGQ005", "unknown draft `https://example.com/mine`", 'write "$schema": "https://json-schema.org/draft/2020-12/schema"'),
+        ('{"$schema": "https://example.com/mine"}', "q.json:1:13 PGQ005", "unknown draft `https://example.com/mine`", 'write "$schema": "https://json-schema.org/draft/2020-12/schema", or keep a copy of the metaschema in [vendored]'),
         ('{"pattern": "("}', "q.json:1:13 PGQ104", "`(` is not a regular expression", "escape special characters with `\\\\`"),
         ('{"patternProperties": {\n"[": {}}}', "q.json:2:1 PGQ104", "`[` is not a regular expression", "escape special characters with `\\\\`"),
         ('{"x-pgmq": {"visibilty_timeout": 3}}', "q.json:1:13 PGQ301", "unknown key `visibilty_timeout`", "did you mean `visibility_timeout`?"),

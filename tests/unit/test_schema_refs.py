@@ -207,29 +207,113 @@ def test_references_that_lead_nowhere(folder: Path, ref: str, message: str) -> N
     assert _diagnose(folder) == [f"schemas/q.json:1:31 {message}"]
 
 
-@pytest.mark.parametrize("keyword", ["$dynamicRef", "$dynamicAnchor", "$recursiveRef"])
-def test_what_is_not_supported_yet_is_refused(folder: Path, keyword: str) -> None:
+_LIST = {
+    "$id": "https://example.com/list",
+    "type": "array",
+    "items": {"$dynamicRef": "#item"},
+    "$defs": {"any": {"$dynamicAnchor": "item"}},
+}
+
+
+def test_a_dynamic_reference_means_what_the_way_to_it_says(folder: Path) -> None:
+    def list_of(kind: str) -> dict[str, Any]:
+        item = {"$dynamicAnchor": "item", "type": kind}
+        return {"$id": f"https://example.com/{kind}", "$ref": "list", "$defs": {"own": item}}
+
     _write(
         folder,
-        q={"properties": {"a": {"$ref": "shared/s.json"}}},
-        shared__s={keyword: "#" if "Ref" in keyword else "x"},
+        q={"properties": {"a": {"$ref": "shared/a.json"}, "b": {"$ref": "shared/b.json"}}},
+        p={"$ref": "shared/list.json"},
+        shared__a=list_of("integer"),
+        shared__b=list_of("string"),
+        shared__list=_LIST,
     )
-    (found,) = _diagnose(folder)
-    assert found == f"schemas/shared/s.json:1:2 PGQ203 `{keyword}` is not supported yet"
+    schema = _bundle(folder)
+    assert _accepts(schema, {"a": [1], "b": ["x"]})
+    assert not _accepts(schema, {"a": ["x"]})
+    assert not _accepts(schema, {"b": [1]})
+    assert _accepts(_bundle(folder, "p"), [1, "x"])
+    assert "dynamic" not in json.dumps(schema)
 
 
-def test_a_nested_id_is_refused(folder: Path) -> None:
-    _write(folder, q={"$defs": {"a": {"$id": "a.json"}}})
-    assert _diagnose(folder) == ["schemas/q.json:1:18 PGQ203 `$id` is not supported here"]
+def test_a_recursive_reference_leads_to_the_outermost_schema(folder: Path) -> None:
+    draft = "https://json-schema.org/draft/2019-09/schema"
+    tree = {
+        "$schema": draft,
+        "$recursiveAnchor": True,
+        "type": "object",
+        "properties": {"children": {"items": {"$recursiveRef": "#"}}},
+    }
+    strict = {"$schema": draft, "$recursiveAnchor": True, "unevaluatedProperties": False}
+    _write(folder, q={**strict, "$ref": "shared/tree.json"}, shared__tree=tree)
+    schema = _bundle(folder)
+    assert _accepts(schema, {"children": [{"children": []}]})
+    assert not _accepts(schema, {"children": [{"childen": []}]})
 
 
-def test_another_draft_is_refused(folder: Path) -> None:
-    draft_7 = "http://json-schema.org/draft-07/schema#"
-    _write(folder, q={"$ref": "shared/s.json"}, shared__s={"$schema": draft_7})
-    (found,) = _diagnose(folder)
-    assert (
-        "schemas/shared/s.json:1:13 PGQ204 `schemas/shared/s.json` is written in another" in found
+def test_an_id_inside_a_file_names_what_is_there(folder: Path) -> None:
+    part = {"$id": "urn:part", "$anchor": "part", "type": "integer", "$defs": {"a": {"$ref": "#"}}}
+    _write(
+        folder,
+        q={
+            "properties": {
+                "a": {"$ref": "urn:part"},
+                "b": {"$ref": "urn:part#/$defs/a"},
+                "c": {"$ref": "https://example.com/elsewhere"},
+            },
+            "$defs": {"part": part},
+        },
+        shared__s={"$defs": {"x": {"$id": "https://example.com/elsewhere", "type": "string"}}},
     )
+    schema = _bundle(folder)
+    assert _accepts(schema, {"a": 1, "b": 2, "c": "x"})
+    for wrong in ({"a": "x"}, {"b": "x"}, {"c": 1}):
+        assert not _accepts(schema, wrong)
+    assert "$id" not in json.dumps(schema)
+
+
+def test_a_file_with_an_id_still_reaches_its_neighbours(folder: Path) -> None:
+    _write(
+        folder,
+        q={"$id": "https://example.com/q.json", "$ref": "shared/s.json"},
+        shared__s={"type": "string"},
+    )
+    assert not _accepts(_bundle(folder), 1)
+
+
+def test_files_of_several_drafts_are_said_in_the_newest(folder: Path) -> None:
+    old = {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "id": "http://example.com/old",
+        "properties": {
+            "limit": {"minimum": 1, "exclusiveMinimum": True},
+            "pair": {"items": [{"type": "string"}], "additionalItems": False},
+            "again": {"$ref": "#/properties/pair/items/0"},
+        },
+        "dependencies": {"limit": ["pair"], "pair": {"maxProperties": 2}},
+    }
+    _write(folder, q={"$ref": "shared/old.json", "minProperties": 1}, shared__old=old)
+    schema = _bundle(folder)
+    assert _accepts(schema, {"limit": 2, "pair": ["x"]})
+    assert _accepts(schema, {"again": "x"})
+    wrong = [{}, {"limit": 1, "pair": []}, {"limit": 2}, {"pair": ["x", 1]}, {"again": 1}]
+    wrong.append({"limit": 2, "pair": [], "more": 1})
+    assert not any(_accepts(schema, value) for value in wrong)
+
+
+def test_a_metaschema_may_leave_out_a_vocabulary(folder: Path) -> None:
+    (folder / "pgmqgen.toml").write_text('[vendored]\n"https://example.com/" = "vendor"\n')
+    (folder / "vendor").mkdir()
+    core = "https://json-schema.org/draft/2020-12/vocab/"
+    listed = {core + "core": True, core + "applicator": True}
+    draft = "https://json-schema.org/draft/2020-12/schema"
+    meta = {"$schema": draft, "$id": "https://example.com/meta.json", "$vocabulary": listed}
+    (folder / "vendor" / "meta.json").write_text(json.dumps(meta))
+    properties = {"a": {"type": "string"}, "b": False}
+    _write(folder, q={"$schema": "https://example.com/meta.json", "properties": properties})
+    schema = _bundle(folder)
+    assert _accepts(schema, {"a": 1})
+    assert not _accepts(schema, {"b": 1})
 
 
 def test_problems_of_shared_files_are_reported_there(folder: Path) -> None:
