@@ -8,11 +8,15 @@ BIN := $(VENV)/bin
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
 
-setup: $(VENV)/.done  ## make the virtual environment
+setup: $(VENV)/.done $(VENV)/.corpus  ## make the virtual environment
 
 $(VENV)/.done: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+$(VENV)/.corpus: tests/corpus/requirements.txt $(VENV)/.done
+	$(BIN)/python -m tests.corpus.packages
 	@touch $@
 
 demo: setup  ## the main job end to end, on the embedded PostgreSQL
