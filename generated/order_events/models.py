@@ -8,21 +8,9 @@ from typing import Annotated, Literal, TypeAlias
 from pgmqgen.runtime.formats import DateTime
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..shared.money import Money
 
-class Money(BaseModel):
-    """
-    An amount in the smallest unit of its currency, such as cents.
-    """
-
-    model_config = ConfigDict(
-        extra="forbid",
-        populate_by_name=True,
-    )
-    amount: int
-    currency: str
-    """
-    Code of ISO 4217.
-    """
+__all__ = ["Money", "OrderCancelled", "OrderCreated", "OrderEvent", "OrderLine", "OrderPaid"]
 
 
 class OrderPaid(BaseModel):

@@ -8,14 +8,16 @@ What is left are classes (in `$defs`, under their final names), literals, lists,
 
 from __future__ import annotations
 
+import copy
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 from pgmqgen.codegen.merge import merge
-from pgmqgen.codegen.unions import ANY, Shape, discriminate, join, literal
+from pgmqgen.codegen.unions import ANY, Shape, discriminate, iterate, join, literal, stub
 from pgmqgen.schema.keywords import DEFAULT_DRAFT, REF_STANDS_ALONE, draft_of
 from pgmqgen.schema.names import BUILTIN_TYPES, RESERVED_TYPES, pascal_case
 
@@ -28,34 +30,107 @@ _SHAPING = frozenset({
 """Keywords that say what type a value has; the others only narrow it."""
 
 
-def normalise(schema: dict[str, Any] | bool, payload: str, taken: frozenset[str]) -> Shape:
-    """Return the shape of a bundled schema.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class External:
+    """A definition whose classes another module has.
 
-    payload: name of the root's class; taken: names that no other class may have
+    module: its path below the generated package; shape: normalised; classes: all of the module's
     """
-    return _Normaliser(schema, payload, taken).run()
+
+    module: tuple[str, ...]
+    shape: Shape
+    classes: Mapping[str, Shape]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normal:
+    """The shapes of a bundled schema.
+
+    shapes: those asked for, by reference; classes: by name, those of other modules as stubs
+    imports: the module of each stub, and the name that its class has there
+    """
+
+    shapes: Mapping[str, Shape]
+    classes: dict[str, Shape]
+    imports: Mapping[str, tuple[tuple[str, ...], str]]
+
+
+def normalise(
+    schema: dict[str, Any] | bool,
+    names: Mapping[str, str],
+    *,
+    taken: frozenset[str] = frozenset(),
+    externals: Mapping[str, External] | None = None,
+) -> Normal:
+    """Return the shapes of parts of a bundled schema.
+
+    names: the parts, by reference (`#`: the whole), each with the name that its class gets
+    where it has no title; taken: names that no other class may have
+    """
+    return _Normaliser(schema, taken, externals or {}).run(names)
 
 
 class _Normaliser:
-    def __init__(self, schema: dict[str, Any] | bool, payload: str, taken: frozenset[str]) -> None:
+    def __init__(
+        self,
+        schema: dict[str, Any] | bool,
+        taken: frozenset[str],
+        externals: Mapping[str, External],
+    ) -> None:
         self._schema = schema
-        self._taken = taken | {payload} | RESERVED_TYPES | BUILTIN_TYPES
-        self._payload = payload
+        self._taken = taken | RESERVED_TYPES | BUILTIN_TYPES
+        self._externals = externals
         self._ref_stands_alone = (draft_of(schema) or DEFAULT_DRAFT) in REF_STANDS_ALONE
         self._classes: dict[str, Shape] = {}
+        self._imports: dict[str, tuple[tuple[str, ...], str]] = {}
         self._links: dict[str, str] = {}
         self._open: list[str] = []  # references whose targets are being shaped
         self._inlined: list[str] = []  # references that `_flatten` has followed
 
-    def run(self) -> Shape:
-        if self._is_class(flat := self._flatten(self._schema)):
-            self._links["#"] = "#"
-            root = self._class(flat, self._payload)
-        else:
-            root = self._shape(self._schema, self._payload)
-        document = {**root, "$defs": self._classes}
-        discriminate(document, self._classes)
-        return document
+    def run(self, names: Mapping[str, str]) -> Normal:
+        shapes = {ref: self._root(ref, name) for ref, name in names.items()}
+        discriminate([shapes, self._classes], self._classes)
+        return Normal(shapes=shapes, classes=self._classes, imports=self._imports)
+
+    def _root(self, ref: str, name: str) -> Shape:
+        if ref == "#":
+            return self._payload(name)
+        return self._reference(ref, name)
+
+    def _payload(self, name: str) -> Shape:
+        """The shape of the whole schema; its class is called `name`, title or not."""
+        if "#" in self._externals:
+            return self._import(self._externals["#"], payload=name)
+        self._taken |= {name}
+        flat = self._flatten(self._schema)
+        if not self._is_class(flat):
+            return self._shape(self._schema, name)
+        self._links["#"] = f"#/$defs/{name}"
+        self._classes[name] = ANY  # the first of all
+        self._classes[name] = self._class(flat, name)
+        return {"$ref": self._links["#"]}
+
+    def _import(self, external: External, payload: str = "") -> Shape:
+        """The shape of another module's definition, in terms of stubs of its classes."""
+        shape: Shape = copy.deepcopy(external.shape)
+        if payload and (name := class_of(shape)):
+            self._imports[payload] = (external.module, name)
+            self._classes[payload] = stub(external.classes[name])
+            return {"$ref": f"#/$defs/{payload}"}
+        self._taken |= {payload}
+        for part in iterate(shape):
+            if name := class_of(part):
+                part["$ref"] = f"#/$defs/{self._stub(external, name)}"
+        return shape
+
+    def _stub(self, external: External, name: str) -> str:
+        place = (external.module, name)
+        known = next((own for own, found in self._imports.items() if found == place), None)
+        if known is None:
+            known = self._free_name(name)
+            self._imports[known] = place
+            self._classes[known] = stub(external.classes[name])
+        return known
 
     def _shape(self, schema: Any, name: str) -> Shape:
         """The shape of a schema; a class made for it is called `name` unless it has a title."""
@@ -158,6 +233,8 @@ class _Normaliser:
     def _reference(self, ref: str, name: str) -> Shape:
         if ref in self._links:
             return {"$ref": self._links[ref]}
+        if ref in self._externals:
+            return self._import(self._externals[ref])
         target = self._resolve(ref)
         flat = self._flatten(target)
         if self._is_class(flat):
@@ -269,6 +346,12 @@ def _types(flat: Mapping[str, Any]) -> list[str]:
     if isinstance(given, str):
         return [given]
     return ["object"] if "properties" in flat else []
+
+
+def class_of(shape: Shape) -> str:
+    """Name of the class that a shape is, `""` if it is none."""
+    ref = shape.get("$ref")
+    return _last_step(ref) if isinstance(ref, str) else ""
 
 
 def _keeps_its_name(key: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pgmqgen.codegen.models import Models, make_models
+from pgmqgen.codegen.shared import Shared, make_shared
 from pgmqgen.config import Config
 from pgmqgen.queue import Backoff, QueueSettings
 from pgmqgen.schema.load import QueueSchema, SchemaSet
@@ -32,7 +33,8 @@ class RenderJob:
 def plan(schemas: SchemaSet, config: Config) -> Iterator[RenderJob]:
     """Yield a job for each file of the generated package."""
     output, handlers = config.output, config.handlers
-    queues = [_describe(queue, config) for queue in schemas.queues]
+    shared = make_shared(schemas, config)
+    queues = [_describe(queue, shared, config) for queue in schemas.queues]
     everything = {"queues": queues}
     yield RenderJob(template="package.py.jinja", path=output / "__init__.py", context=everything)
     yield RenderJob(template="py.typed.jinja", path=output / "py.typed", context={})
@@ -42,6 +44,7 @@ def plan(schemas: SchemaSet, config: Config) -> Iterator[RenderJob]:
     )
     for queue in queues:
         yield from _plan_queue(queue, config)
+    yield from _plan_shared(shared, config)
 
 
 def _plan_queue(queue: Mapping[str, Any], config: Config) -> Iterator[RenderJob]:
@@ -57,6 +60,19 @@ def _plan_queue(queue: Mapping[str, Any], config: Config) -> Iterator[RenderJob]
     )
 
 
+def _plan_shared(shared: Shared, config: Config) -> Iterator[RenderJob]:
+    for module in shared.modules:
+        path = config.output.joinpath(*module.path).with_suffix(".py")
+        context = {"source": module.source, "models": module.models.source}
+        yield RenderJob(template="shared.py.jinja", path=path, context=context)
+    packages = {
+        module.path[:end] for module in shared.modules for end in range(1, len(module.path))
+    }
+    for package in sorted(packages):
+        path = config.output.joinpath(*package, "__init__.py")
+        yield RenderJob(template="shared_package.py.jinja", path=path, context={})
+
+
 _QUEUE_FILES = {
     "__init__.py": "queue.py.jinja",
     "models.py": "models.py.jinja",
@@ -65,10 +81,16 @@ _QUEUE_FILES = {
 }
 
 
-def _describe(queue: QueueSchema, config: Config) -> dict[str, Any]:
+def _describe(queue: QueueSchema, shared: Shared, config: Config) -> dict[str, Any]:
     """What templates know of a queue."""
     producers = (f"{queue.class_prefix}Producer", f"Async{queue.class_prefix}Producer")
-    models = make_models(queue.schema, queue.payload, taken=frozenset(producers))
+    models = make_models(
+        queue.schema,
+        queue.payload,
+        taken=frozenset(producers),
+        externals=shared.visible(queue.origins),
+        module=(queue.module, "models"),
+    )
     return {
         "name": queue.name,
         "module": queue.module,

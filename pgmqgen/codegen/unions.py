@@ -84,17 +84,30 @@ def _scalar_kinds(branch: Shape) -> Iterator[type]:
         yield bool
 
 
-def discriminate(shape: Any, classes: Mapping[str, Shape]) -> None:
+def discriminate(shapes: Any, classes: Mapping[str, Shape]) -> None:
     """Name the tag of every union whose branches are classes that share one."""
-    for child in shape.values() if isinstance(shape, dict) else shape:
-        if isinstance(child, dict | list):
-            discriminate(child, classes)
-    branches = shape.get("anyOf") if isinstance(shape, dict) else None
-    if not branches or not all(_is_class_ref(branch) for branch in branches):
-        return
-    members = [classes[branch["$ref"].rpartition("/")[2]] for branch in branches]
-    if tag := next(_shared_tags(members), None):
-        shape["discriminator"] = {"propertyName": tag}
+    for shape in iterate(shapes):
+        branches = shape.get("anyOf", ())
+        if branches and all(_is_class_ref(branch) for branch in branches):
+            members = [classes[branch["$ref"].rpartition("/")[2]] for branch in branches]
+            if tag := next(_shared_tags(members), None):
+                shape["discriminator"] = {"propertyName": tag}
+
+
+def iterate(shapes: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in some shapes."""
+    if isinstance(shapes, dict):
+        yield shapes
+    if isinstance(shapes, dict | list):
+        for child in shapes.values() if isinstance(shapes, dict) else shapes:
+            yield from iterate(child)
+
+
+def stub(shape: Shape) -> Shape:
+    """What a union must know of a class: its tags."""
+    tags = {key: value for key, value in shape["properties"].items() if "enum" in value}
+    required = [key for key in shape["required"] if key in tags]
+    return {"type": "object", "properties": tags, "required": required}
 
 
 def _is_class_ref(branch: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from pgmqgen.schema.handlers import find_orphans
 from pgmqgen.schema.library import Library
 from pgmqgen.schema.lint import Declaration, is_ignored, lint_bundle, lint_names, lint_source
 from pgmqgen.schema.names import class_prefix, module_name, payload_name
-from pgmqgen.schema.refs import Bundler
+from pgmqgen.schema.refs import Bundler, Origin
 from pgmqgen.schema.settings import KEYWORD, read_settings
+from pgmqgen.schema.sharing import SharedSchemas, find_shared
 from pgmqgen.schema.source import Source, find_sources
 
 
@@ -26,11 +28,13 @@ class QueueSchema:
     """One queue, ready to generate.
 
     label: the file that declares it; schema: self-contained and without `x-pgmq`
+    origins: where that stands which a reference of the schema leads to, by the reference
     """
 
     label: str
     settings: QueueSettings
     schema: dict[str, Any] | bool
+    origins: Mapping[str, Origin]
 
     @property
     def name(self) -> str:
@@ -63,10 +67,12 @@ class QueueSchema:
 class SchemaSet:
     """All queues of a project, sorted by name, and what is wrong with its files.
 
-    Where a diagnostic is an error, the queues are incomplete.
+    Where a diagnostic is an error, the queues are incomplete. `shared` has what refers to
+    another of them after it.
     """
 
     queues: tuple[QueueSchema, ...]
+    shared: tuple[SharedSchemas, ...]
     diagnostics: tuple[Diagnostic, ...]
 
     @property
@@ -96,6 +102,7 @@ class _Loader:
         self._config = config
         self._library = Library(config)
         self._diagnostics: list[Diagnostic] = []
+        self._bundlers: list[Bundler] = []
         self._lints: dict[Path, tuple[Diagnostic, ...]] = {}
 
     def load(self) -> SchemaSet:
@@ -109,6 +116,7 @@ class _Loader:
         self._diagnostics += find_orphans(self._config.handlers, modules, root=self._config.root)
         return SchemaSet(
             queues=tuple(sorted(made, key=lambda queue: queue.name)),
+            shared=find_shared(self._bundlers, self._library),
             diagnostics=arrange(filter(self._counts, self._diagnostics)),
         )
 
@@ -130,7 +138,13 @@ class _Loader:
         if not found and all(map(self._is_sound, bundler.sources)):
             found = list(lint_bundle(source, schema))
             if not found and declared.settings is not None:
-                return QueueSchema(label=source.label, settings=declared.settings, schema=schema)
+                self._bundlers.append(bundler)
+                return QueueSchema(
+                    label=source.label,
+                    settings=declared.settings,
+                    schema=schema,
+                    origins=bundler.origins,
+                )
         self._diagnostics += found
         return None
 

@@ -8,8 +8,9 @@ What stands in the file itself stays where it is; what stands elsewhere becomes 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 from pgmqgen.diagnostics import Diagnostic
@@ -20,11 +21,19 @@ from pgmqgen.schema.resources import Resource, join
 from pgmqgen.schema.source import Source
 from pgmqgen.schema.text import Pointer
 
+T = TypeVar("T")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _NAMING = frozenset({"$anchor", "$dynamicAnchor", "$id", "$recursiveAnchor", "$vocabulary"})
 """Without use in a bundle, where every reference is a pointer."""
 Scope = tuple[tuple[str, Path, Pointer], ...]
 """Where each dynamic anchor leads: to the first resource on the way that declares it."""
+
+
+class Origin(NamedTuple):
+    """Where a schema stands that a bundle has a copy of."""
+
+    path: Path
+    pointer: Pointer
 
 
 class Site(NamedTuple):
@@ -45,14 +54,16 @@ class Site(NamedTuple):
 
 
 class Bundler:
-    """Bundles one file.
+    """Bundles one file, or parts of some.
 
-    Afterwards `diagnostics` says what could not be resolved, `sources` which files it reached.
+    Afterwards `diagnostics` says what could not be resolved, `sources` which files it reached,
+    `origins` where that stands which a reference of the bundle leads to, and `links` which
+    file refers to which other.
     """
 
     def __init__(self, source: Source, library: Library) -> None:
         self.diagnostics: list[Diagnostic] = []
-        self._source, self._library = source, library
+        self.source, self._library = source, library
         self._root = library.resources(source.path).root
         self._draft = self._root.dialect.draft
 
@@ -62,29 +73,52 @@ class Bundler:
         return tuple(self._reached.values())
 
     def bundle(self) -> dict[str, Any] | bool:
-        """Return the bundle, without `x-pgmq`."""
+        """Return the file's bundle, without `x-pgmq`."""
+        return self._settle(self._bundle)
+
+    def bundle_parts(self, parts: Sequence[Origin]) -> dict[str, Any]:
+        """Return a bundle of nothing but `$defs`: some places, and what they refer to."""
+        return self._settle(lambda: self._bundle_parts(parts))
+
+    def _settle(self, make: Callable[[], T]) -> T:
         while True:
-            result = self._bundle()
+            self._begin()
+            result = make()
             if (draft := newest(self._drafts)) == self._draft:
                 return result
             self._draft = draft  # files of several drafts are said in terms of the newest
 
-    def _bundle(self) -> dict[str, Any] | bool:
+    def _begin(self) -> None:
         self.diagnostics.clear()
+        self.origins: dict[str, Origin] = {}
+        self.links: set[tuple[Path, Path]] = set()
         self._drafts = {self._draft}
-        self._reached: dict[Path, Source] = {self._source.path: self._source}
+        self._reached: dict[Path, Source] = {self.source.path: self.source}
         self._names: dict[tuple[Path, Pointer, Scope], str] = {}
+        self._own: dict[Pointer, Scope] = {}
+        self._own_names: frozenset[str] = frozenset()
         self._defs: dict[str, Any] = {}
+
+    def _bundle(self) -> dict[str, Any] | bool:
         self._own = self._own_places()
-        result: dict[str, Any] | bool = self._copy(Site(self._root, ()), self._source.value)
+        if not self._own[()]:
+            self.origins["#"] = Origin(self.source.path, ())
+        if isinstance(self.source.value, dict):
+            self._own_names = frozenset(self.source.value.get("$defs", {}))
+        result: dict[str, Any] | bool = self._copy(Site(self._root, ()), self.source.value)
         if isinstance(result, dict) and self._defs:
             result["$defs"] = {**result.get("$defs", {}), **self._defs}
         return result
 
+    def _bundle_parts(self, parts: Sequence[Origin]) -> dict[str, Any]:
+        for path, pointer in parts:
+            self._link(Site(self._library.resources(path).around(pointer), pointer))
+        return {"$schema": self._draft, "$defs": self._defs}
+
     def _own_places(self) -> dict[Pointer, Scope]:
         """The schemas of the file itself that keep their place."""
         found: dict[Pointer, Scope] = {}
-        pending: list[tuple[Site, Any]] = [(Site(self._root, ()), self._source.value)]
+        pending: list[tuple[Site, Any]] = [(Site(self._root, ()), self.source.value)]
         while pending:
             site, schema = pending.pop()
             site = self._enter(site)
@@ -126,7 +160,7 @@ class Bundler:
             return {}
         dialect = site.resource.dialect
         left_out = dialect.left_out | _NAMING
-        if site.pointer or site.source is not self._source:
+        if site.pointer or site.source is not self.source:
             left_out |= {"$schema"}
         if not site.pointer:
             left_out |= {"x-pgmq"}
@@ -153,6 +187,8 @@ class Bundler:
             self._reached.setdefault(target.source.path, target.source)
             if not target.source.parsed:
                 return ref
+            if target.source is not site.source:
+                self.links.add((site.source.path, target.source.path))
             return self._link(self._bind(target, keyword, urldefrag(ref)[1]))
         except RemoteReference:
             message = f"`{ref}` is remote, and pgmqgen never fetches schemas"
@@ -197,20 +233,26 @@ class Bundler:
 
     def _link(self, target: Site) -> str:
         target = self._enter(target)
-        if target.source is self._source and self._own.get(target.pointer) == target.scope:
-            return "#" + encode(target.pointer)
+        if target.source is self.source and self._own.get(target.pointer) == target.scope:
+            ref = "#" + encode(target.pointer)
+        else:
+            ref = "#" + encode(("$defs", self._define(target)))
+        if not target.scope:
+            self.origins[ref] = Origin(target.source.path, target.pointer)
+        return ref
+
+    def _define(self, target: Site) -> str:
         place = (target.source.path, target.pointer, target.scope)
         if place not in self._names:
             name = self._names[place] = self._free_name(target)
             self._defs[name] = None  # keeps the order of first use
             self._defs[name] = self._copy(target, get(target.source.value, target.pointer))
-        return "#" + encode(("$defs", self._names[place]))
+        return self._names[place]
 
     def _free_name(self, target: Site) -> str:
         last = next((step for step in reversed(target.pointer) if isinstance(step, str)), None)
         base = re.sub(r"\W", "_", last or target.source.path.stem, flags=re.ASCII)
-        own = self._source.value.get("$defs", {}) if isinstance(self._source.value, dict) else {}
-        taken = {name.lower() for name in [*own, *self._defs]}
+        taken = {name.lower() for name in [*self._own_names, *self._defs]}
         names = [base, *(f"{base}_{number}" for number in range(2, len(taken) + 3))]
         return next(name for name in names if name.lower() not in taken)
 

@@ -8,17 +8,9 @@ from typing import Annotated, Literal
 from pgmqgen.runtime.formats import Date, Uuid
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..shared.address import Address
 
-class Address(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    city: str
-    country: str | None = None
-    """
-    ISO 3166-1.
-    """
+__all__ = ["Address", "CustomerChanged"]
 
 
 class CustomerChanged(BaseModel):
