@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictInt
 
 
 class Money(BaseModel):
@@ -15,7 +15,7 @@ class Money(BaseModel):
         extra="forbid",
         populate_by_name=True,
     )
-    amount: int
+    amount: StrictInt
     currency: str
     """
     Code of ISO 4217.

@@ -17,7 +17,17 @@ from typing import Any
 from urllib.parse import unquote
 
 from pgmqgen.codegen.merge import merge
-from pgmqgen.codegen.unions import ANY, Shape, discriminate, iterate, join, literal, stub
+from pgmqgen.codegen.unions import (
+    ANY,
+    Shape,
+    discriminate,
+    find_ambiguous,
+    harden,
+    iterate,
+    join,
+    literal,
+    stub,
+)
 from pgmqgen.schema.keywords import DEFAULT_DRAFT, REF_STANDS_ALONE, draft_of
 from pgmqgen.schema.names import BUILTIN_TYPES, RESERVED_TYPES, pascal_case
 
@@ -89,7 +99,12 @@ class _Normaliser:
 
     def run(self, names: Mapping[str, str]) -> Normal:
         shapes = {ref: self._root(ref, name) for ref, name in names.items()}
-        discriminate([shapes, self._classes], self._classes)
+        everything = [*shapes.values(), *self._classes.values()]
+        discriminate(everything, self._classes)
+        is_shared = "#" not in names  # unions of other modules may lead to its classes
+        harden(
+            everything if is_shared else find_ambiguous(everything, self._classes), self._classes
+        )
         return Normal(shapes=shapes, classes=self._classes, imports=self._imports)
 
     def _root(self, ref: str, name: str) -> Shape:
@@ -118,7 +133,7 @@ class _Normaliser:
             self._classes[payload] = stub(external.classes[name])
             return {"$ref": f"#/$defs/{payload}"}
         self._taken |= {payload}
-        for part in iterate(shape):
+        for part in iterate([shape]):
             if name := class_of(part):
                 part["$ref"] = f"#/$defs/{self._stub(external, name)}"
         return shape
@@ -158,6 +173,8 @@ class _Normaliser:
     def _typed_shape(self, kind: str, flat: Shape, name: str) -> Shape:
         match kind:
             case "object":
+                return self._object(flat, name)
+            case "" if self._is_class(flat):
                 return self._object(flat, name)
             case "array":
                 return {"type": "array", "items": self._items(flat, name)}
@@ -206,6 +223,8 @@ class _Normaliser:
             "required": [key for key in properties if key in required],
             "additionalProperties": not closed,
         }
+        if not _types(flat):
+            shape["customBasePath"] = "pgmqgen.runtime.models.LooseModel"
         return self._describe(shape, flat)
 
     def _union(self, flat: Shape, keyword: str, name: str) -> Shape:
@@ -306,6 +325,8 @@ class _Normaliser:
         return ref if same else None
 
     def _resolve(self, ref: str) -> Any:
+        if not ref.startswith("#"):
+            return True  # the metaschema of a draft
         value: Any = self._schema
         for step in unquote(ref.removeprefix("#")).split("/")[1:]:
             key = step.replace("~1", "/").replace("~0", "~")
@@ -320,7 +341,7 @@ class _Normaliser:
         return (
             bool(flat.get("properties"))
             and not flat.keys() & {"enum", "const"}
-            and _types(flat) == ["object"]
+            and _types(flat) in (["object"], [])
         )
 
     def _is_shaping(self, branch: Any) -> bool:
@@ -340,12 +361,11 @@ class _Normaliser:
 
 
 def _types(flat: Mapping[str, Any]) -> list[str]:
+    """The types that a schema names, none if it accepts every type."""
     given = flat.get("type")
     if isinstance(given, list):
         return ["number" if kind == "integer" and "number" in given else kind for kind in given]
-    if isinstance(given, str):
-        return [given]
-    return ["object"] if "properties" in flat else []
+    return [given] if isinstance(given, str) else []
 
 
 def class_of(shape: Shape) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Shape = dict[str, Any]
 """A schema of the few keywords that normalised schemas have."""
 
 ANY: Shape = {}
+_STRICT = {"boolean": "StrictBool", "integer": "StrictInt", "number": "StrictFloat"}
 _BOOLEAN: Shape = {"type": "boolean"}
 
 
@@ -65,15 +66,19 @@ def _widen_literals(branches: list[Shape]) -> Iterator[Shape]:
         yield from branches
         return
     for branch in branches:
-        values = branch.get("enum", [])
-        if texts := [value for value in values if isinstance(value, str)]:
-            yield {"enum": texts}
-        if any(type(value) is int for value in values):
-            yield {"type": "integer"}
-        if any(type(value) is bool for value in values):
-            yield {"type": "boolean"}
-        if "enum" not in branch:
-            yield branch
+        yield from _widened(branch)
+
+
+def _widened(branch: Shape) -> Iterator[Shape]:
+    values = branch.get("enum", [])
+    if texts := [value for value in values if isinstance(value, str)]:
+        yield {"enum": texts}
+    if any(type(value) is int for value in values):
+        yield {"type": "integer"}
+    if any(type(value) is bool for value in values):
+        yield {"type": "boolean"}
+    if "enum" not in branch:
+        yield branch
 
 
 def _scalar_kinds(branch: Shape) -> Iterator[type]:
@@ -84,7 +89,7 @@ def _scalar_kinds(branch: Shape) -> Iterator[type]:
         yield bool
 
 
-def discriminate(shapes: Any, classes: Mapping[str, Shape]) -> None:
+def discriminate(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
     """Name the tag of every union whose branches are classes that share one."""
     for shape in iterate(shapes):
         branches = shape.get("anyOf", ())
@@ -94,20 +99,65 @@ def discriminate(shapes: Any, classes: Mapping[str, Shape]) -> None:
                 shape["discriminator"] = {"propertyName": tag}
 
 
-def iterate(shapes: Any) -> Iterator[dict[str, Any]]:
-    """Yield every object in some shapes."""
-    if isinstance(shapes, dict):
-        yield shapes
-    if isinstance(shapes, dict | list):
-        for child in shapes.values() if isinstance(shapes, dict) else shapes:
-            yield from iterate(child)
+def harden(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
+    """Forbid coercion in some shapes, and in the classes that they lead to.
+
+    Where a union has no tag, pydantic tries branches that are not the right one, and would take
+    "1" for 1 and true for 1 there.
+    """
+    pending = [*shapes]
+    seen: set[str] = set()
+    while pending:
+        for part in iterate([pending.pop()]):
+            _forbid_coercion(part)
+            if _is_class_ref(part) and (name := part["$ref"].rpartition("/")[2]) not in seen:
+                seen.add(name)
+                pending.append(classes[name])
+
+
+def find_ambiguous(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> Iterator[Shape]:
+    """Yield the unions of which two branches may take the same object or list."""
+    for part in iterate(shapes):
+        kinds = [_container(branch, classes) for branch in part.get("anyOf", ())]
+        doubtful = any(kinds.count(kind) > 1 for kind in ("object", "array")) or "any" in kinds
+        if doubtful and "discriminator" not in part:
+            yield part
+
+
+def _container(branch: Shape, classes: Mapping[str, Shape]) -> str | None:
+    if _is_class_ref(branch):
+        loose = "customBasePath" in classes[branch["$ref"].rpartition("/")[2]]
+        return "any" if loose else "object"
+    return branch.get("type")
+
+
+def _forbid_coercion(shape: Shape) -> None:
+    kind, values = shape.get("type"), shape.get("enum", ())
+    if kind in _STRICT and "customTypePath" not in shape:
+        shape["customTypePath"] = f"pydantic.{_STRICT[kind]}"
+    if any(not isinstance(value, str) for value in values):
+        branches = [*_widened(shape)]
+        for branch in branches:
+            _forbid_coercion(branch)
+        del shape["enum"]
+        shape |= branches[0] if len(branches) == 1 else {"anyOf": branches}
+
+
+def iterate(shapes: Iterable[Shape]) -> Iterator[Shape]:
+    """Yield some shapes and all shapes inside of them; classes are referred to, not inside."""
+    for shape in shapes:
+        yield shape
+        inside = [*shape.get("anyOf", ()), *shape.get("properties", {}).values()]
+        inside += (shape.get(key) for key in ("items", "additionalProperties"))
+        yield from iterate(child for child in inside if isinstance(child, dict))
 
 
 def stub(shape: Shape) -> Shape:
     """What a union must know of a class: its tags."""
     tags = {key: value for key, value in shape["properties"].items() if "enum" in value}
     required = [key for key in shape["required"] if key in tags]
-    return {"type": "object", "properties": tags, "required": required}
+    base = {key: value for key, value in shape.items() if key == "customBasePath"}
+    return {"type": "object", "properties": tags, "required": required, **base}
 
 
 def _is_class_ref(branch: Any) -> bool:
@@ -119,6 +169,7 @@ def _shared_tags(members: list[Shape]) -> Iterator[str]:
         values = [member["properties"].get(tag, ANY).get("enum", ()) for member in members]
         known = [value for enum in values for value in enum]
         required = all(tag in member["required"] for member in members)
-        texts = all(values) and all(isinstance(value, str) for value in known)
-        if required and texts and len(known) == len(set(known)) and tag.isidentifier():
+        strict = all("customBasePath" not in member for member in members)
+        distinct = all(values) and len(known) == len(set(known))  # 1 is True
+        if required and strict and distinct and tag.isidentifier():
             yield tag

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import jsonschema_rs
@@ -153,12 +153,19 @@ class Contract(Generic[T]):
         if self._adapter is None:
             return cast(T, value)
         try:
-            return self._adapter.validate_python(value)
+            return self._read(value)
         except (ValueError, RecursionError) as error:
             raise PayloadTypeError(
                 f"queue `{self.queue}`: the schema accepts this payload but its model does not: {error}",
                 hint="report the schema: the generated model must accept all that its schema does",
             ) from error
+
+    def _read(self, value: Any) -> T:
+        read = partial(cast("TypeAdapter[T]", self._adapter).validate_python, by_name=False)
+        try:
+            return read(value, by_alias=True)
+        except ValueError:  # 1.0 and 1e19 are integers for JSON Schema, but not always for pydantic
+            return read(_write_out(value), by_alias=True)
 
     def json_value(self, payload: T) -> Any:
         """Return a typed payload as a JSON value, without validating it."""
@@ -200,6 +207,19 @@ class Contract(Generic[T]):
         from pydantic import TypeAdapter
 
         return TypeAdapter(list[self.payload])  # type: ignore[name-defined]
+
+
+def _write_out(value: Any) -> Any:
+    """The same JSON value, with every number that has no fraction as an int."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case dict():
+            return {key: _write_out(item) for key, item in value.items()}
+        case list():
+            return [_write_out(item) for item in value]
+        case _:
+            return value
 
 
 def _violation(error: jsonschema_rs.ValidationError) -> Violation:
