@@ -1,0 +1,101 @@
+"""The JSON-Schema-Test-Suite through generated projects.
+
+(a) a generated validator's verdict is the suite's; (b) a valid instance decodes, and encodes back
+to an equal JSON value. What departs from that is in docs/fidelity.md, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from pgmqgen import Contract, InvalidMessage, PayloadTypeError, Registry
+from tests.suite.exceptions import exceptions
+from tests.suite.suite import FOLDERS, FORMATS, REQUIRED, Case, make_project
+
+FEWEST = {REQUIRED: 600, FORMATS: 100}
+
+
+@pytest.mark.parametrize("part", [REQUIRED, FORMATS], ids=["required", "formats"])
+@pytest.mark.parametrize("draft", FOLDERS)
+def test_generated_projects_pass(
+    draft: str,
+    part: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_pgmqgen: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    package = "suite_" + "".join(filter(str.isalnum, draft + part))
+    cases = make_project(tmp_path, draft, part, output=package)
+    assert len(cases) > FEWEST[part]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    done = run_pgmqgen("generate")
+    assert done.returncode == 0, done.stderr
+    registry = importlib.import_module(f"{package}.registry").registry
+    wrong = [case for case in cases if _is_accepted(registry, case) is not case.valid]
+    broken = [case for case in cases if case.valid and not _is_kept(registry, case)]
+    _compare(wrong, exceptions("Verdicts"), cases)
+    _compare(broken, exceptions("Round trips"), cases)
+
+
+def test_every_exception_is_a_case(tmp_path: Path) -> None:
+    names = {
+        case.name
+        for draft in FOLDERS
+        for part in (REQUIRED, FORMATS)
+        for case in make_project(tmp_path / draft / part / "project", draft, part, output="x")
+    }
+    assert exceptions("Verdicts") | exceptions("Round trips") <= names
+
+
+def _compare(found: list[Case], published: set[tuple[str, str, str]], cases: list[Case]) -> None:
+    """What was found is what is published of these cases."""
+    assert {case.name for case in found} == published & {case.name for case in cases}
+
+
+def _is_accepted(registry: Registry, case: Case) -> bool:
+    contract = registry[case.queue].contract
+    if case.file == "format":  # the suite's tests of formats that are annotations
+        plain = jsonschema_rs.validator_for(contract.schema, validate_formats=False, offline=True)
+        return plain.is_valid(case.instance)
+    return _is_valid(contract, case.instance)
+
+
+def _is_valid(contract: Contract[Any], value: Any) -> bool:
+    try:
+        contract.validate(value)
+    except InvalidMessage:
+        return False
+    return True
+
+
+def _is_kept(registry: Registry, case: Case) -> bool:
+    contract = registry[case.queue].contract
+    if not _is_valid(contract, case.instance):
+        return True  # a matter of the verdict
+    try:
+        raw = contract.encode(contract.decode(json.dumps(case.instance)))
+    except (InvalidMessage, PayloadTypeError):
+        return False
+    return _exact(json.loads(raw)) == _exact(case.instance)
+
+
+def _exact(value: Any) -> Any:
+    """A value that equals another only if JSON Schema says so: true is not 1, 1.0 is."""
+    match value:
+        case bool() | None | str():
+            return repr(value)
+        case dict():
+            return {key: _exact(item) for key, item in value.items()}
+        case list():
+            return [_exact(item) for item in value]
+        case _:
+            return value
