@@ -53,6 +53,22 @@ class DatabaseConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LintConfig:
+    """Which findings count.
+
+    ignore: codes of rules that are switched off; `*` is all that may be
+    select: codes of rules to switch on that are off by default; `*` is all
+    per_file_ignores: pattern of paths, relative to the root -> codes that are off there
+    """
+
+    ignore: tuple[str, ...] = ()
+    select: tuple[str, ...] = ()
+    per_file_ignores: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """A project, validated. Every path is absolute.
 
@@ -60,7 +76,6 @@ class Config:
     schemas, output, handlers: the three folders of a project
     templates: folder whose templates go before the shipped ones, or None
     defaults: `x-pgmq` settings of queues that do not set them
-    lint_ignore: codes of lint rules that are switched off; `*` is all of them
     vendored: URL prefix of remote schemas -> folder that holds copies
     """
 
@@ -72,7 +87,7 @@ class Config:
     defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     worker: WorkerConfig = field(default_factory=WorkerConfig)
     database: DatabaseConfig = field(default_factory=DatabaseConfig)
-    lint_ignore: tuple[str, ...] = ()
+    lint: LintConfig = field(default_factory=LintConfig)
     vendored: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -134,7 +149,6 @@ def _make_config(root: Path, table: _Table) -> Config:
     output = root / table.text("output", "generated")
     handlers = table.text("handlers", None)
     templates = table.text("templates", None)
-    lint = table.table("lint")
     config = Config(
         root=root,
         schemas=_normal(root / table.text("schemas", "schemas")),
@@ -144,10 +158,9 @@ def _make_config(root: Path, table: _Table) -> Config:
         defaults=_make_defaults(table.table("defaults")),
         worker=_make_worker(table.table("worker")),
         database=_make_database(table.table("database")),
-        lint_ignore=lint.texts("ignore"),
+        lint=_make_lint(table.table("lint")),
         vendored=_make_vendored(root, table.table("vendored")),
     )
-    lint.close()
     table.close()
     _check_package(config, table, "output", config.output)
     _check_package(config, table, "handlers", config.handlers)
@@ -181,6 +194,14 @@ def _make_database(table: _Table) -> DatabaseConfig:
     table.close()
     urls = (os.environ.get(name) for name in URL_VARIABLES)
     return DatabaseConfig(url=next(filter(None, urls), None), local=local)
+
+
+def _make_lint(table: _Table) -> LintConfig:
+    ignore, select = table.texts("ignore"), table.texts("select")
+    files = table.table("per-file-ignores")
+    per_file = {pattern: files.texts(pattern) for pattern in files.values}
+    table.close()
+    return LintConfig(ignore=ignore, select=select, per_file_ignores=MappingProxyType(per_file))
 
 
 def _make_vendored(root: Path, table: _Table) -> Mapping[str, Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,20 @@ from pgmqgen.errors import ConfigError
 from pgmqgen.queue import QueueSettings
 from pgmqgen.schema.handlers import find_orphans
 from pgmqgen.schema.library import Library
-from pgmqgen.schema.lint import Declaration, is_ignored, lint_bundle, lint_names, lint_source
+from pgmqgen.schema.lint import (
+    Declaration,
+    Policy,
+    Subject,
+    lint_bundle,
+    lint_meaning,
+    lint_names,
+    lint_source,
+)
 from pgmqgen.schema.names import class_prefix, module_name, payload_name
 from pgmqgen.schema.refs import Bundler, Origin
 from pgmqgen.schema.settings import KEYWORD, read_settings
 from pgmqgen.schema.sharing import SharedSchemas, find_shared
-from pgmqgen.schema.source import Source, find_sources
+from pgmqgen.schema.source import Source, find_all_sources, find_sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +91,20 @@ class SchemaSet:
 
 def load(config: Config) -> SchemaSet:
     """Read every schema file of a project. Raises ConfigError if there is no such folder."""
-    if not config.schemas.is_dir():
-        raise ConfigError(
-            f"there is no schemas folder `{config.schemas}`",
-            hint="`pgmqgen init` makes a project with an example queue",
-        )
+    _check_folder(config)
     return _Loader(config).load()
+
+
+def lint_project(config: Config) -> tuple[tuple[Diagnostic, ...], int]:
+    """What there is to say of all schema files of a project, and how many files they are.
+
+    Other than `load`, it also looks at shared files that no queue reaches.
+    """
+    _check_folder(config)
+    loader = _Loader(config)
+    for path in find_all_sources(config.schemas):
+        loader.read(path)
+    return loader.load().diagnostics, loader.count
 
 
 def fingerprint(schema: dict[str, Any] | bool) -> str:
@@ -97,27 +113,48 @@ def fingerprint(schema: dict[str, Any] | bool) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _check_folder(config: Config) -> None:
+    if not config.schemas.is_dir():
+        raise ConfigError(
+            f"there is no schemas folder `{config.schemas}`",
+            hint="`pgmqgen init` makes a project with an example queue",
+        )
+
+
 class _Loader:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._library = Library(config)
+        self._policy = Policy(config.lint)
         self._diagnostics: list[Diagnostic] = []
         self._bundlers: list[Bundler] = []
+        self._bundles: dict[Path, dict[str, Any] | bool] = {}
         self._lints: dict[Path, tuple[Diagnostic, ...]] = {}
 
+    @property
+    def count(self) -> int:
+        """How many files were read."""
+        return len(self._library.sources)
+
+    def read(self, path: Path) -> None:
+        """Have a file checked that no queue may reach."""
+        self._library.read(path)
+
     def load(self) -> SchemaSet:
+        """Read all queues, with what they reach."""
         paths = find_sources(self._config.schemas)
         declarations = [self._declare(self._library.read(path)) for path in paths]
         made = [queue for declared in declarations if (queue := self._make(declared))]
         for source in self._library.sources:
             self._diagnostics += self._lint(source)
+            self._diagnostics += self._lint_meaning(source)
         self._diagnostics += lint_names(declarations)
         modules = frozenset(module_name(declared.name) for declared in declarations)
         self._diagnostics += find_orphans(self._config.handlers, modules, root=self._config.root)
         return SchemaSet(
             queues=tuple(sorted(made, key=lambda queue: queue.name)),
             shared=find_shared(self._bundlers, self._library),
-            diagnostics=arrange(filter(self._counts, self._diagnostics)),
+            diagnostics=arrange(filter(self._policy.counts, self._diagnostics)),
         )
 
     def _declare(self, source: Source) -> Declaration:
@@ -137,6 +174,8 @@ class _Loader:
         found = bundler.diagnostics
         if not found and all(map(self._is_sound, bundler.sources)):
             found = list(lint_bundle(source, schema))
+            if not found:
+                self._bundles[source.path] = schema
             if not found and declared.settings is not None:
                 self._bundlers.append(bundler)
                 return QueueSchema(
@@ -149,12 +188,29 @@ class _Loader:
         return None
 
     def _is_sound(self, source: Source) -> bool:
-        return not any(map(self._counts, self._lint(source)))
+        found = filter(self._policy.counts, self._lint(source))
+        return not any(each.severity == "error" for each in found)
 
     def _lint(self, source: Source) -> tuple[Diagnostic, ...]:
         if source.path not in self._lints:
             self._lints[source.path] = tuple(lint_source(source, self._library.dialect_of(source)))
         return self._lints[source.path]
 
-    def _counts(self, diagnostic: Diagnostic) -> bool:
-        return not is_ignored(diagnostic, self._config.lint_ignore)
+    def _lint_meaning(self, source: Source) -> Iterator[Diagnostic]:
+        """Vendored copies are not the project's to mend."""
+        if self._config.schemas not in source.path.parents or not self._is_sound(source):
+            return
+        if (dialect := self._library.dialect_of(source)) is None:
+            return
+        is_queue = source.path.parent == self._config.schemas
+        if source.path not in self._bundles and not is_queue:
+            bundler = Bundler(source, self._library)
+            bundle = bundler.bundle()
+            self._diagnostics += bundler.diagnostics
+            if not bundler.diagnostics and not list(lint_bundle(source, bundle)):
+                self._bundles[source.path] = bundle
+        if source.path in self._bundles:
+            bundle = self._bundles[source.path]
+            yield from lint_meaning(
+                Subject(source=source, dialect=dialect, bundle=bundle, is_queue=is_queue)
+            )

@@ -14,7 +14,8 @@ from pgmqgen.config import WorkerConfig
 from pgmqgen.queue import UNSUPPORTED_SETTINGS, Backoff, QueueSettings
 from pgmqgen.runtime.hooks import Hooks
 from pgmqgen.runtime.message import Message
-from pgmqgen.schema.lint import IGNORABLE, RULES
+from pgmqgen.schema.lint import RULES
+from pgmqgen.schema.lint.rule import Rule
 
 REPOSITORY = Path(__file__).parents[2]
 SETTINGS_WITHOUT_A_FIXED_DEFAULT = {"queue", "batch_size", "dead_letter_queue"}
@@ -56,9 +57,14 @@ def test_reserved_settings() -> None:
 
 
 def test_codes() -> None:
-    assert _first_cells("docs/schemas.md", "## Diagnostics") == sorted(RULES)
-    sentence = _read("docs/schemas.md").partition("still let code be generated:")[2].split(".")[0]
-    assert set(re.findall(r"PGQ\d+", sentence)) == IGNORABLE
+    section = _read("docs/lint.md").partition("\n## Rules\n")[2]
+    rows = re.findall(r"^\| (PGQ\d+) \| ([^|]*) \| ([^|]*) \|$", section, re.MULTILINE)
+    assert rows == [(rule.code, _severity(rule), rule.summary) for rule in RULES.values()]
+
+
+def _severity(rule: Rule) -> str:
+    mark = "" if rule.ignorable else " \u2020"
+    return f"{rule.severity}{mark}" if rule.default else f"{rule.severity}, off"
 
 
 def test_hooks() -> None:

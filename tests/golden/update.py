@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+
+from pgmqgen.config import load_config
+from pgmqgen.diagnostics import print_diagnostics
+from pgmqgen.schema.lint import RULES
+from pgmqgen.schema.lint.rule import Rule, files
+from pgmqgen.schema.load import lint_project
 
 FOLDER = Path(__file__).parent
 PROJECTS = tuple(sorted(path.parent.name for path in FOLDER.glob("*/pgmqgen.toml")))
@@ -38,8 +47,27 @@ def read_tree(folder: Path) -> dict[str, bytes]:
     }
 
 
+def lint(rule: Rule, example: str | Mapping[str, str], folder: Path) -> str:
+    """What `pgmqgen lint` prints of an example of a rule."""
+    (folder / "schemas").mkdir()
+    for name, text in files(example).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    config = load_config(folder)
+    if not rule.default:
+        config = replace(config, lint=replace(config.lint, select=(rule.code,)))
+    printed = io.StringIO()
+    print_diagnostics(lint_project(config)[0], stream=printed, root=folder)
+    return printed.getvalue()
+
+
 def main() -> None:
-    """Replace the expected output of all projects."""
+    """Replace the expected output of all projects and of all rules."""
+    for rule in RULES.values():
+        with tempfile.TemporaryDirectory() as name:
+            text = lint(rule, rule.bad, Path(name))
+        (FOLDER / "lint" / f"{rule.code}.txt").write_text(text, encoding="utf-8")
     for project in PROJECTS:
         expected = FOLDER / project / "expected"
         shutil.rmtree(expected, ignore_errors=True)

@@ -68,7 +68,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert config.worker.processes == 4
     assert config.worker.timeout == 2.5
     assert config.database.local
-    assert config.lint_ignore == ("PGQ002",)
+    assert config.lint.ignore == ("PGQ002",)
     assert config.vendored == {"https://example.com/schemas/": tmp_path / "vendor"}
 
 

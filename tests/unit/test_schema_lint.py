@@ -11,7 +11,7 @@ import pytest
 from pgmqgen.config import load_config
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.errors import ConfigError
-from pgmqgen.schema.lint import IGNORABLE, RULES
+from pgmqgen.schema.lint import RULES
 from pgmqgen.schema.load import SchemaSet, load
 
 
@@ -213,9 +213,33 @@ def test_no_schema_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert _load(tmp_path, {"q.json": schema}).diagnostics == ()
 
 
-def test_codes_are_listed() -> None:
-    assert RULES.keys() >= IGNORABLE
+def test_codes_have_a_shape() -> None:
     assert all(code.startswith("PGQ") and len(code) == 6 for code in RULES)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "message"),
+    [
+        ('ignore = ["PGQ02"]', "[lint] ignore: unknown code `PGQ02`"),
+        ('select = ["X"]', "[lint] select: unknown code `X`"),
+        ('ignore = ["PGQ001"]', "[lint] ignore: `PGQ001` cannot be ignored"),
+        ('per-file-ignores = {"a.json" = ["PGQ9"]}', "[lint] per-file-ignores.a.json: unknown code `PGQ9`"),
+    ],
+)  # fmt: skip
+def test_codes_that_the_configuration_may_not_name(
+    tmp_path: Path, configuration: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _load(tmp_path, {"q.json": "{}"}, f"[lint]\n{configuration}\n")
+    assert caught.value.message == message
+    assert caught.value.hint
+
+
+def test_rules_that_are_off_in_some_files(tmp_path: Path) -> None:
+    twice = '{"type": "string", "type": "null"}'
+    configuration = '[lint.per-file-ignores]\n"schemas/a*.json" = ["PGQ002"]\n'
+    schemas = _load(tmp_path, {"ab.json": twice, "c.json": twice}, configuration)
+    assert [found.path for found in schemas.diagnostics] == ["schemas/c.json"]
 
 
 def test_a_schemas_folder_beside_the_project(tmp_path: Path) -> None:
@@ -231,7 +255,11 @@ def test_a_schemas_folder_beside_the_project(tmp_path: Path) -> None:
 
 
 def test_links_to_one_file_are_queues_of_their_own(tmp_path: Path) -> None:
-    schema = {"properties": {"a": {"$ref": "b.json#/$defs/n"}}, "$defs": {"n": {"type": "null"}}}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"$ref": "b.json#/$defs/n"}},
+        "$defs": {"n": {"type": "null"}},
+    }
     _load(tmp_path, {"a.json": schema})
     (tmp_path / "schemas" / "b.json").symlink_to("a.json")
     schemas = load(load_config(tmp_path))

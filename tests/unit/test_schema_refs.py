@@ -27,7 +27,7 @@ def _write(folder: Path, **files: Any) -> None:
 
 def _bundle(folder: Path, name: str = "q") -> Any:
     schemas = load(load_config(folder))
-    assert schemas.diagnostics == ()
+    assert schemas.errors == ()
     return _find(schemas.queues, name).schema
 
 

@@ -1,0 +1,57 @@
+"""What is checked in schema files and queue names: one module a family of rules.
+
+Syntax (`source`), references (`refs`) and settings (`settings`) are diagnosed where they are
+read; RULES holds their rules too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pgmqgen.diagnostics import Diagnostic
+from pgmqgen.schema.drafts import Dialect
+from pgmqgen.schema.lint import (
+    contradictions,
+    evolution,
+    keywords,
+    metaschema,
+    objects,
+    patterns,
+    syntax,
+    unions,
+    values,
+)
+from pgmqgen.schema.lint.metaschema import check_bundle as lint_bundle
+from pgmqgen.schema.lint.names import Declaration
+from pgmqgen.schema.lint.names import check as lint_names
+from pgmqgen.schema.lint.policy import Policy
+from pgmqgen.schema.lint.registry import RULES
+from pgmqgen.schema.lint.subject import Subject
+from pgmqgen.schema.source import Source
+
+__all__ = [
+    "RULES",
+    "Declaration",
+    "Policy",
+    "Subject",
+    "lint_bundle",
+    "lint_meaning",
+    "lint_names",
+    "lint_source",
+]
+
+
+def lint_source(source: Source, dialect: Dialect | None) -> Iterator[Diagnostic]:
+    """Check one file, be it a queue's or a shared one; None if its `$schema` is unknown."""
+    yield from syntax.check(source, dialect)
+    if not source.parsed:
+        return
+    if isinstance(source.value, dict | bool) and dialect is not None:
+        yield from metaschema.check(source, dialect.draft)
+    yield from patterns.check(source)
+
+
+def lint_meaning(subject: Subject) -> Iterator[Diagnostic]:
+    """Check what a sound file says, and what it cannot mean."""
+    for family in (keywords, contradictions, values, unions, objects, evolution):
+        yield from family.check(subject)

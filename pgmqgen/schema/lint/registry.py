@@ -1,0 +1,29 @@
+"""Every rule by its code."""
+
+from __future__ import annotations
+
+from pgmqgen.schema.lint import (
+    contradictions,
+    elsewhere,
+    evolution,
+    keywords,
+    metaschema,
+    names,
+    objects,
+    patterns,
+    syntax,
+    unions,
+    values,
+)
+from pgmqgen.schema.lint.rule import Rule
+
+_FAMILIES = (
+    syntax, metaschema, keywords, patterns, contradictions, values, unions, objects, elsewhere, names,
+    evolution,
+)  # fmt: skip
+RULES: dict[str, Rule] = {
+    rule.code: rule
+    for rule in sorted(
+        (rule for family in _FAMILIES for rule in family.RULES), key=lambda rule: rule.code
+    )
+}

@@ -1,0 +1,77 @@
+"""A sound file, as the rules about meaning see it: its text, and its bundle to follow references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from pgmqgen.schema.drafts import Dialect
+from pgmqgen.schema.keywords import walk
+from pgmqgen.schema.source import Source
+from pgmqgen.schema.text import Pointer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One file with its bundle; what is the file's own stands at the same pointer in both."""
+
+    source: Source
+    dialect: Dialect
+    bundle: dict[str, Any] | bool
+    is_queue: bool
+
+    def written(self) -> Iterator[tuple[Pointer, dict[str, Any]]]:
+        """Every schema object as the file has it."""
+        for pointer, schema in walk(self.source.value):
+            if isinstance(schema, dict):
+                yield pointer, schema
+
+    def bundled(self) -> Iterator[tuple[Pointer, dict[str, Any]]]:
+        """Every schema object of the file, with references that can be followed."""
+        for pointer, schema in walk(self.bundle):
+            if isinstance(schema, dict) and pointer in self.source.values:
+                yield pointer, schema
+
+    def follow(self, ref: Any) -> Any:
+        """What a reference of the bundle leads to, None if that is no part of it."""
+        if not isinstance(ref, str) or not ref.startswith("#"):
+            return None
+        value: Any = self.bundle
+        for step in unquote(ref).split("/")[1:]:
+            key = step.replace("~1", "/").replace("~0", "~")
+            try:
+                value = value[int(key)] if isinstance(value, list) else value[key]
+            except (KeyError, IndexError, ValueError, TypeError):
+                return None
+        return value
+
+    def parts(self, schema: Any) -> list[dict[str, Any]]:
+        """A schema and all that it is joined with by `$ref` and `allOf`."""
+        found: list[dict[str, Any]] = []
+        pending = [schema]
+        while pending:
+            part = pending.pop()
+            if isinstance(part, dict) and not any(part is known for known in found):
+                found.append(part)
+                pending += [self.follow(part.get("$ref")), *items(part, "allOf")]
+        return found
+
+
+def items(schema: dict[str, Any], keyword: str) -> list[Any]:
+    """The list under a keyword, empty if there is none."""
+    value = schema.get(keyword)
+    return value if isinstance(value, list) else []
+
+
+def entries(schema: dict[str, Any], keyword: str) -> dict[str, Any]:
+    """The object under a keyword, empty if there is none."""
+    value = schema.get(keyword)
+    return value if isinstance(value, dict) else {}
+
+
+def types(schema: dict[str, Any]) -> frozenset[str]:
+    """The types that a schema names, empty if it names none."""
+    given = schema.get("type", ())
+    return frozenset([given] if isinstance(given, str) else given)

@@ -1,0 +1,106 @@
+"""Unions of objects whose branches cannot be told apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import combinations, islice
+from typing import Any
+
+from pgmqgen.diagnostics import Diagnostic
+from pgmqgen.schema.lint.rule import warning
+from pgmqgen.schema.lint.subject import Subject, entries, items, types
+
+UNTAGGED = warning(
+    "PGQ112",
+    "a union whose branches cannot be told apart",
+    "With no property that differs, a message may fit two branches (which `oneOf` refuses), an "
+    "error cannot say which branch was meant, and a type checker cannot narrow the union.",
+    bad='{\n  "oneOf": [\n'
+    '    {"type": "object", "properties": {"id": {"type": "string"}}},\n'
+    '    {"type": "object", "properties": {"id": {"type": "string"}, "at": {"type": "string"}}}\n'
+    "  ]\n}",
+    good='{\n  "oneOf": [\n'
+    '    {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "a"}}},\n'
+    '    {"type": "object", "required": ["kind"], "properties": {"kind": {"const": "b"}}}\n'
+    "  ]\n}",
+)
+RULES = (UNTAGGED,)
+_MAX_PAIRS = 2000
+
+
+def check(subject: Subject) -> Iterator[Diagnostic]:
+    """Check every union of a file; beside `properties` it only adds conditions to an object."""
+    for pointer, schema in subject.bundled():
+        for keyword in ("oneOf", "anyOf"):
+            if "properties" in schema or (pair := _find_alike(subject, schema, keyword)) is None:
+                continue
+            place = subject.source.key_place((*pointer, keyword))
+            first, second = pair
+            message = f"branches {first + 1} and {second + 1} of `{keyword}` cannot be told apart"
+            hint = 'give each branch a required property with its own value, such as {"const": "a"}'
+            yield UNTAGGED.at(subject.source, place, message, hint=hint)
+
+
+def _find_alike(subject: Subject, schema: dict[str, Any], keyword: str) -> tuple[int, int] | None:
+    branches = [_Branch(subject, branch) for branch in items(schema, keyword)]
+    objects = [(index, branch) for index, branch in enumerate(branches) if branch.properties]
+    for (first, one), (second, other) in islice(combinations(objects, 2), _MAX_PAIRS):
+        if not one.excludes(other):
+            return first, second
+    return None
+
+
+class _Branch:
+    """What an object must have: its own schema, and what it refers to or joins."""
+
+    def __init__(self, subject: Subject, schema: Any) -> None:
+        parts = subject.parts(schema)
+        self.properties: dict[str, Any] = {}
+        for part in parts:
+            self.properties |= entries(part, "properties")
+        self._required = {name for part in parts for name in items(part, "required")}
+        self._closed = any(
+            part.get(keyword) is False
+            for part in parts
+            for keyword in ("additionalProperties", "unevaluatedProperties")
+        )
+        self._patterns = any("patternProperties" in part for part in parts)
+        self._shapes = {
+            name: subject.parts(self.properties[name])
+            for name in self._required & self.properties.keys()
+        }
+
+    def excludes(self, other: _Branch) -> bool:
+        """Whether no object can be both."""
+        shared = self._shapes.keys() & other._shapes.keys()
+        return (
+            any(_differ(self._shapes[name], other._shapes[name]) for name in shared)
+            or self._lacks(other)
+            or other._lacks(self)
+        )
+
+    def _lacks(self, other: _Branch) -> bool:
+        open_ = not self._closed or self._patterns
+        return not open_ and bool(other._required - self.properties.keys())
+
+
+def _differ(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
+    values, others = _values(one), _values(other)
+    if values is not None and others is not None:
+        return values.isdisjoint(others)
+    kinds, other_kinds = _kinds(one), _kinds(other)
+    return bool(kinds and other_kinds) and kinds.isdisjoint(other_kinds)
+
+
+def _values(parts: list[dict[str, Any]]) -> set[str] | None:
+    for part in parts:
+        given = [part["const"]] if "const" in part else items(part, "enum")
+        if given:
+            return {json.dumps(value, sort_keys=True) for value in given}
+    return None
+
+
+def _kinds(parts: list[dict[str, Any]]) -> frozenset[str]:
+    kinds = next((found for part in parts if (found := types(part))), frozenset())
+    return kinds | {"integer"} if "number" in kinds else kinds

@@ -1,0 +1,85 @@
+"""`pgmqgen lint` as a process: formats, exit codes, explanations."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pgmqgen.cli.app import run
+from pgmqgen.schema.lint import RULES
+
+TWICE = '{"type": "string",\n "type": "null"}'
+
+
+def _lint(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("pgmqgen")
+    return subprocess.run(
+        [program, "lint", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "schemas" / "shared").mkdir(parents=True)
+    (tmp_path / "schemas" / "a.json").write_text(TWICE)
+    (tmp_path / "schemas" / "b.json").write_text('{"type": "object"}')
+    (tmp_path / "schemas" / "shared" / "c.json").write_text("{")
+    return tmp_path
+
+
+def test_text(project: Path) -> None:
+    done = _lint(project)
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        "schemas/a.json:2:2: PGQ002 duplicate key `type`\n"
+        "    |\n"
+        '  2 |  "type": "null"}\n'
+        "    |  ^^^^^^\n"
+        "  help: it is already set in line 1: keep one\n"
+        "schemas/shared/c.json:1:2: PGQ001 "
+    )
+    assert done.stderr == "3 file(s): 2 error(s), 0 warning(s)\n"
+
+
+def test_one_file(project: Path) -> None:
+    done = _lint(project, "schemas/b.json")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "1 file(s): 0 error(s), 0 warning(s)\n"
+    other = _lint(project, "nowhere.json")
+    assert (other.returncode, other.stderr) == (2, "error: there is no file `nowhere.json`\n")
+
+
+def test_json(project: Path) -> None:
+    found = json.loads(_lint(project, "--format", "json", "schemas/a.json").stdout)
+    assert found == [
+        {"path": "schemas/a.json", "line": 2, "column": 2, "code": "PGQ002",
+         "message": "duplicate key `type`", "hint": "it is already set in line 1: keep one",
+         "severity": "error"}
+    ]  # fmt: skip
+    assert json.loads(_lint(project, "--format", "json", "schemas/b.json").stdout) == []
+
+
+def test_github(project: Path) -> None:
+    assert _lint(project, "--format", "github", "schemas/a.json").stdout == (
+        "::error file=schemas/a.json,line=2,col=2,title=PGQ002::"
+        "duplicate key `type`%0Ahelp: it is already set in line 1: keep one\n"
+    )
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_explain(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lint", "--explain", code.lower()]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{code}: {RULES[code].summary} ({RULES[code].severity}")
+    assert RULES[code].why in printed
+
+
+def test_explain_all_and_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lint", "--explain", "all"]) == 0
+    assert [line[:6] for line in capsys.readouterr().out.splitlines()] == list(RULES)
+    assert run(["lint", "--explain", "PGQ4"]) == 2
+    assert "error: unknown code `PGQ4`" in capsys.readouterr().err
