@@ -26,6 +26,7 @@ from pgmqgen.codegen.unions import (
     iterate,
     join,
     literal,
+    make_room,
     stub,
 )
 from pgmqgen.schema.keywords import DEFAULT_DRAFT, REF_STANDS_ALONE, draft_of
@@ -101,6 +102,7 @@ class _Normaliser:
         shapes = {ref: self._root(ref, name) for ref, name in names.items()}
         everything = [*shapes.values(), *self._classes.values()]
         discriminate(everything, self._classes)
+        make_room(everything, self._classes)
         is_shared = "#" not in names  # unions of other modules may lead to its classes
         harden(
             everything if is_shared else find_ambiguous(everything, self._classes), self._classes

@@ -99,6 +99,20 @@ def discriminate(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
                 shape["discriminator"] = {"propertyName": tag}
 
 
+def make_room(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
+    """Widen what stands beside a class that takes any value, for it would write it: true as 1."""
+    for part in iterate(shapes):
+        branches = part.get("anyOf", [])
+        if "any" not in (_container(branch, classes) for branch in branches):
+            continue
+        listed = [
+            {**each, "items": ANY} if each.get("type") == "array" else each for each in branches
+        ]
+        if any(kind is int for branch in branches for kind in _scalar_kinds(branch)):
+            listed.append(_BOOLEAN)
+        part.update(join(listed))
+
+
 def harden(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
     """Forbid coercion in some shapes, and in the classes that they lead to.
 

@@ -15,7 +15,11 @@ from pgmqgen.codegen.models import make_models
 from pgmqgen.runtime.validation import Contract
 
 SCHEMAS_A_SEED, INSTANCES_A_SCHEMA = 40, 15
-KEYS = ("a", "b", "type", "class", "a-b")
+KEYS = (
+    "a", "b", "type", "class", "a-b", "a_b", "class_", "", "_private", "__dunder__", "model_x",
+    "model_dump", "self", "copy", "json", "schema", "int", "str", "list", "date", "é", "1", "$ref",
+    "enum", "anyOf", "payload", "field_1", "None", "A", "BaseModel",
+)  # fmt: skip
 TEXTS = (
     "x",
     "y",
@@ -25,10 +29,7 @@ TEXTS = (
     "2020-01-01T00:00:00.50Z",
     "2EB8AA08-AA98-11EA-B4AA-73B441D16380",
 )
-STRAY = (*TEXTS, 0, 1, 10**20, 1.0, 1.5, None)
-"""What stands where no schema says anything. Not true: pydantic takes it for 1 in a union of
-objects without a tag, if the first of them has a number there."""
-SCALARS = (*STRAY, True, False)
+SCALARS = (*TEXTS, 0, 1, 10**20, 1.0, 1e19, 1.5, None, True, False)
 TYPES = ("string", "integer", "number", "boolean", "null", "object", "array")
 FORMATS = {"date-time": TEXTS[5], "date": TEXTS[4], "uuid": TEXTS[6], "email": "a@b"}
 REFS = ("#", "#/$defs/p", "#/$defs/q")
@@ -54,6 +55,8 @@ class Maker:
             self._union,
             self._all,
             self._ref,
+            self._conditional,
+            self._tuple,
         ]
         return self._random.choice(scalar + nested * 2 if depth < 3 else scalar)(depth + 1)
 
@@ -81,13 +84,17 @@ class Maker:
     def _object(self, depth: int) -> dict[str, Any]:
         keys = self._random.sample(KEYS, self._random.randint(1, 3))
         schema: dict[str, Any] = {
-            "type": self._random.choice(["object", "object", ["object", "null"]]),
             "properties": {key: self._schema(depth) for key in keys},
         }
+        if self._random.random() < 0.8:
+            schema["type"] = self._random.choice(["object", "object", ["object", "null"]])
         optional = {
-            "required": lambda: self._random.sample(KEYS, self._random.randint(1, 2)),
+            "required": lambda: self._random.sample(sorted({*keys, "b"}), 1),
             "additionalProperties": lambda: self._random.choice([False, self._schema(depth)]),
             "patternProperties": lambda: {"^z": self._schema(depth)},
+            "unevaluatedProperties": lambda: self._random.choice([False, self._schema(depth)]),
+            "dependentSchemas": lambda: {self._random.choice(keys): self._schema(depth)},
+            "not": lambda: self._schema(3),
             self._random.choice(["allOf", "anyOf", "oneOf"]): lambda: self._schemas(depth),
             "title": lambda: self._random.choice(["A", "B", "Some thing"]),
         }
@@ -100,6 +107,15 @@ class Maker:
 
     def _array(self, depth: int) -> dict[str, Any]:
         return {"type": "array", "items": self._schema(depth)}
+
+    def _tuple(self, depth: int) -> dict[str, Any]:
+        schema = {"type": "array", "prefixItems": self._schemas(depth)}
+        rest = self._random.choice([{}, {"items": False}, {"items": self._schema(depth)}])
+        return {**schema, **rest, "minItems": self._random.randint(0, 2)}
+
+    def _conditional(self, depth: int) -> dict[str, Any]:
+        condition = {"if": self._schema(depth), "then": self._schema(depth)}
+        return {**self._object(depth), **condition, "else": self._schema(depth)}
 
     def _map(self, depth: int) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": self._schema(depth)}
@@ -117,7 +133,7 @@ class Maker:
     def instance(self, schema: Any, root: Any, depth: int = 0) -> Any:
         chance = self._random.random()
         if depth > 5 or chance < 0.05:
-            return self._random.choice(STRAY)
+            return self._random.choice(SCALARS)
         if "$ref" in schema:
             _, *steps = schema["$ref"].split("/")
             target = root["$defs"][steps[1]] if steps else root
@@ -125,6 +141,7 @@ class Maker:
         if "const" in schema or "enum" in schema:
             return self._random.choice(schema.get("enum") or [schema["const"]])
         unions = [self._random.choice(schema[key]) for key in ("anyOf", "oneOf") if key in schema]
+        unions += [schema[key] for key in self._random.sample(("then", "else"), 1) if key in schema]
         if parts := [*unions, *schema.get("allOf", ())]:
             own = {
                 key: value
@@ -148,7 +165,12 @@ class Maker:
             case "object":
                 return self._members(schema, root, depth)
             case "array":
-                items = schema.get("items", {"enum": SCALARS})
+                items = schema.get("items") or {"enum": SCALARS}
+                first = [
+                    self.instance(each, root, depth + 1) for each in schema.get("prefixItems", ())
+                ]
+                if first and self._random.random() < 0.8:
+                    return first
                 return [
                     self.instance(items, root, depth + 1) for _ in range(self._random.randint(0, 2))
                 ]
@@ -167,7 +189,7 @@ class Maker:
             if key in required or self._random.random() < 0.6
         }
         for key in (*required, *(() if closed or self._random.random() < 0.6 else ("zz",))):
-            result.setdefault(key, self._random.choice(STRAY))
+            result.setdefault(key, self._random.choice(SCALARS))
         return result
 
 
