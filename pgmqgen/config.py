@@ -68,12 +68,25 @@ class LintConfig:
     )
 
 
+class DocsConfig:
+    """The table [docs]: what `pgmqgen docs` calls the project, and where it writes.
+
+    title, version, description: default to those of [project] in pyproject.toml
+    """
+
+    output: Path
+    title: str
+    version: str
+    description: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """A project, validated. Every path is absolute.
 
     root: the folder of the configuration file, else the current folder
     schemas, output, handlers: the three folders of a project
+    docs: what `pgmqgen docs` writes, and where
     templates: folder whose templates go before the shipped ones, or None
     defaults: `x-pgmq` settings of queues that do not set them
     vendored: URL prefix of remote schemas -> folder that holds copies
@@ -83,6 +96,7 @@ class Config:
     schemas: Path
     output: Path
     handlers: Path
+    docs: DocsConfig
     templates: Path | None = None
     defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     worker: WorkerConfig = field(default_factory=WorkerConfig)
@@ -154,6 +168,7 @@ def _make_config(root: Path, table: _Table) -> Config:
         schemas=_normal(root / table.text("schemas", "schemas")),
         output=output,
         handlers=root / handlers if handlers else output / "handlers",
+        docs=_make_docs(root, table.table("docs")),
         templates=root / templates if templates else None,
         defaults=_make_defaults(table.table("defaults")),
         worker=_make_worker(table.table("worker")),
@@ -202,6 +217,19 @@ def _make_lint(table: _Table) -> LintConfig:
     per_file = {pattern: files.texts(pattern) for pattern in files.values}
     table.close()
     return LintConfig(ignore=ignore, select=select, per_file_ignores=MappingProxyType(per_file))
+
+
+def _make_docs(root: Path, table: _Table) -> DocsConfig:
+    pyproject = root / "pyproject.toml"
+    project = _read_toml(pyproject).get("project", {}) if pyproject.is_file() else {}
+    config = DocsConfig(
+        output=_normal(root / table.text("output", "site")),
+        title=table.text("title", project.get("name", "Queues")),
+        version=table.text("version", project.get("version", "0.0.0")),
+        description=table.text("description", project.get("description", "")),
+    )
+    table.close()
+    return config
 
 
 def _make_vendored(root: Path, table: _Table) -> Mapping[str, Path]:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from pgmqgen import errors
-from pgmqgen.cli import demo, dev, generate, init, lint, migrate, send, worker
+from pgmqgen.cli import demo, dev, docs, generate, init, lint, migrate, send, worker
 
 _EXIT_CODES: tuple[tuple[type[errors.PgmqgenError], int], ...] = (
     (errors.ConfigError, 2),
@@ -36,6 +36,7 @@ app = typer.Typer(
 app.command()(init.init)
 app.command()(generate.generate)
 app.command()(lint.lint)
+app.command()(docs.docs)
 app.command()(migrate.migrate)
 app.command()(worker.worker)
 app.command()(send.send)

@@ -82,10 +82,15 @@ def find_all_sources(folder: Path) -> Iterator[Path]:
 def read_source(path: Path, *, root: Path) -> Source:
     """Read and parse one file; what is wrong with it is in its `diagnostics`."""
     label = Path(os.path.relpath(path, root)).as_posix()
+    return parse_source(path, path.read_bytes(), label=label)
+
+
+def parse_source(path: Path, data: bytes, *, label: str) -> Source:
+    """Parse what a file of this path holds, or once held."""
     keys: dict[Pointer, Place] = {}
     values: dict[Pointer, Place] = {}
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
         value, problems = _parse(path, text, keys, values)
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8: byte {error.start} is `{error.object[error.start]:#04x}`"

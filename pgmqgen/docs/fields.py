@@ -1,0 +1,246 @@
+"""A schema as rows of a table: every field with its type, constraints and description.
+
+Objects inside an object follow it, a level deeper; a definition is linked, and has a table of its
+own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pgmqgen.docs.messages import text_of
+from pgmqgen.docs.pointers import Schema, follow, is_reference, parse_pointer, safe_key
+
+_DEEPEST = 6
+_BOUNDS = {
+    "minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}",
+    "multipleOf": "multiple of {}", "minLength": "at least {} characters",
+    "maxLength": "at most {} characters", "pattern": "matches {}", "format": "format {}",
+    "minItems": "at least {} items", "maxItems": "at most {} items",
+    "minProperties": "at least {} properties", "maxProperties": "at most {} properties",
+    "minContains": "contains at least {}", "maxContains": "contains at most {}",
+    "contentEncoding": "encoded as {}", "contentMediaType": "holds {}",
+}  # fmt: skip
+_RULES = {
+    "not": "not everything: see the schema", "if": "depends on other values: see the schema",
+    "propertyNames": "names are constrained: see the schema",
+    "contains": "items are constrained: see the schema",
+    "dependentRequired": "some properties need others: see the schema",
+    "dependentSchemas": "some properties constrain others: see the schema",
+    "dependencies": "some properties need others: see the schema",
+}  # fmt: skip
+_LONGEST_VALUE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TypePart:
+    """A piece of a type as it is written; `anchor` is of the definition that it names."""
+
+    text: str
+    anchor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One row. `name` is its path from the object of the table, such as `lines[].sku`."""
+
+    name: str
+    depth: int
+    type: tuple[TypePart, ...]
+    required: bool
+    constraints: tuple[str, ...]
+    values: tuple[str, ...]
+    description: str
+    default: str | None
+    deprecated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A schema that has a section of its own: a message type or a shared definition."""
+
+    anchor: str
+    name: str
+    description: str
+    type: tuple[TypePart, ...]
+    constraints: tuple[str, ...]
+    values: tuple[str, ...]
+    fields: tuple[Field, ...]
+
+
+def describe_shape(root: Schema, schema: Schema, *, anchor: str, name: str) -> Shape:
+    """A schema of a bundle, as a section."""
+    view = _View(root)
+    flat = view.flatten(schema)
+    return Shape(
+        anchor=anchor,
+        name=name,
+        description=text_of(schema, "description"),
+        type=view.type_of(schema),
+        constraints=_constraints(flat),
+        values=_values(flat),
+        fields=tuple(view.rows(schema)),
+    )
+
+
+def describe_definitions(root: Schema) -> tuple[Shape, ...]:
+    """The definitions of a bundle, by name."""
+    found = []
+    for keyword in ("$defs", "definitions"):
+        defined = root.get(keyword, {}) if isinstance(root, dict) else {}
+        for name, schema in defined.items():
+            title = text_of(schema, "title") or name
+            anchor = _anchor((keyword, name))
+            found.append(describe_shape(root, schema, anchor=anchor, name=title))
+    return tuple(sorted(found, key=lambda shape: shape.name.lower()))
+
+
+def _anchor(pointer: tuple[str | int, ...]) -> str:
+    return f"def-{safe_key(str(pointer[1]))}"
+
+
+class _View:
+    def __init__(self, root: Schema) -> None:
+        self._root = root
+
+    def flatten(self, schema: Any) -> dict[str, Any]:
+        """A schema with what its `allOf` says inline."""
+        if not isinstance(schema, dict):
+            return {}
+        merged: dict[str, Any] = {}
+        for part in (*schema.get("allOf", ()), schema):
+            flat = part if part is schema else self.flatten(part)
+            for key, value in flat.items():
+                match key:
+                    case "properties" | "patternProperties":
+                        merged[key] = {**merged.get(key, {}), **value}
+                    case "required":
+                        merged[key] = [*merged.get(key, ()), *value]
+                    case "allOf":
+                        pass
+                    case _:
+                        merged[key] = value
+        return merged
+
+    def rows(self, schema: Any, prefix: str = "", depth: int = 0) -> Iterator[Field]:
+        """The fields of a schema that is not a reference, and of what is inside of it."""
+        if depth >= _DEEPEST:
+            return
+        flat = self.flatten(schema)
+        required = flat.get("required", ())
+        for name, child in flat.get("properties", {}).items():
+            yield from self._row(child, f"{prefix}{name}", depth, required=name in required)
+        for pattern, child in flat.get("patternProperties", {}).items():
+            yield from self._row(child, f"{prefix}/{pattern}/", depth)
+        if isinstance(flat.get("additionalProperties"), dict) and flat["additionalProperties"]:
+            yield from self._row(flat["additionalProperties"], f"{prefix}*", depth)
+        yield from self._items(flat, prefix.removesuffix("."), depth)
+        for keyword in ("oneOf", "anyOf"):
+            for branch in flat.get(keyword, ()):
+                if not is_reference(branch):
+                    yield from self.rows(branch, prefix, depth)
+
+    def _row(
+        self, schema: Any, name: str, depth: int, *, required: bool = False
+    ) -> Iterator[Field]:
+        flat = self.flatten(schema)
+        default = flat.get("default")
+        yield Field(
+            name=name,
+            depth=depth,
+            type=self.type_of(schema),
+            required=required,
+            constraints=_constraints(flat),
+            values=_values(flat),
+            description=text_of(flat, "description"),
+            default=_show(default) if "default" in flat else None,
+            deprecated=flat.get("deprecated") is True,
+        )
+        if not is_reference(schema):
+            yield from self.rows(schema, f"{name}.", depth + 1)
+
+    def _items(self, flat: dict[str, Any], name: str, depth: int) -> Iterator[Field]:
+        """The fields of a list's items, where these are objects that are written out here."""
+        listed = flat.get("prefixItems", flat.get("items"))
+        for index, item in enumerate(listed if isinstance(listed, list) else ()):
+            yield from self._row(item, f"{name}[{index}]", depth)
+        item = flat.get("items")
+        if isinstance(item, dict) and not is_reference(item):
+            yield from self.rows(item, f"{name}[].", depth)
+
+    def type_of(self, schema: Any) -> tuple[TypePart, ...]:
+        """The type as it is written, such as `array of OrderLine`."""
+        if schema is False:
+            return (TypePart("nothing"),)
+        if not isinstance(schema, dict):
+            return (TypePart("any"),)
+        if is_reference(schema):
+            return (self._reference(schema["$ref"]),)
+        for keyword, glue in (("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")):
+            if schema.get(keyword) and "type" not in schema:
+                parts = dict.fromkeys(map(self.type_of, schema[keyword]))
+                return _join(list(parts), glue)
+        return self._plain_type(schema)
+
+    def _plain_type(self, schema: dict[str, Any]) -> tuple[TypePart, ...]:
+        declared = schema.get("type")
+        kinds = declared if isinstance(declared, list) else [declared] if declared else []
+        if not kinds and ("enum" in schema or "const" in schema):
+            return (TypePart("constant" if "const" in schema else "enum"),)
+        if not kinds and "properties" in schema:
+            kinds = ["object"]
+        parts = [
+            (TypePart("array of "), *self.type_of(schema["items"]))
+            if kind == "array" and isinstance(schema.get("items"), dict)
+            else (TypePart(kind),)
+            for kind in kinds
+        ]
+        return _join(parts, " or ") if parts else (TypePart("any"),)
+
+    def _reference(self, ref: str) -> TypePart:
+        pointer = parse_pointer(ref)
+        if not pointer:
+            return TypePart(text_of(self._root, "title") or "the whole message", "payload")
+        name = str(pointer[-1])
+        try:
+            name = text_of(follow(self._root, pointer), "title") or name
+        except LookupError:
+            return TypePart(name)
+        linked = len(pointer) == 2 and pointer[0] in ("$defs", "definitions")
+        return TypePart(name, _anchor(pointer) if linked else None)
+
+
+def _join(types: list[tuple[TypePart, ...]], glue: str) -> tuple[TypePart, ...]:
+    parts: list[TypePart] = []
+    for each in types:
+        parts += [TypePart(glue), *each] if parts else each
+    return tuple(parts)
+
+
+def _constraints(flat: dict[str, Any]) -> tuple[str, ...]:
+    found = []
+    for keyword, words in _BOUNDS.items():
+        value = flat.get(keyword)
+        if value is not None and not isinstance(value, bool):
+            found.append(words.format(value if isinstance(value, str) else _show(value)))
+    if flat.get("uniqueItems") is True:
+        found.append("no item twice")
+    if flat.get("additionalProperties") is False or flat.get("unevaluatedProperties") is False:
+        found.append("no other properties")
+    found += [words for keyword, words in _RULES.items() if keyword in flat]
+    found += ["read only"] if flat.get("readOnly") is True else []
+    found += ["write only"] if flat.get("writeOnly") is True else []
+    return tuple(dict.fromkeys(found))
+
+
+def _values(flat: dict[str, Any]) -> tuple[str, ...]:
+    listed = [flat["const"]] if "const" in flat else flat.get("enum", [])
+    return tuple(map(_show, listed))
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
