@@ -68,6 +68,7 @@ class LintConfig:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocsConfig:
     """The table [docs]: what `pgmqgen docs` calls the project, and where it writes.
 
@@ -77,7 +78,7 @@ class DocsConfig:
     output: Path
     title: str
     version: str
-    description: str
+    description: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +227,7 @@ def _make_docs(root: Path, table: _Table) -> DocsConfig:
         output=_normal(root / table.text("output", "site")),
         title=table.text("title", project.get("name", "Queues")),
         version=table.text("version", project.get("version", "0.0.0")),
-        description=table.text("description", project.get("description", "")),
+        description=table.text("description", project.get("description")),
     )
     table.close()
     return config

@@ -60,7 +60,7 @@ def plan_site(
     site = {
         "title": config.docs.title,
         "version": config.docs.version,
-        "description": render_markdown(config.docs.description),
+        "description": render_markdown(config.docs.description or ""),
         "asyncapi": ASYNCAPI,
         "changes": changes,
         "queues": [_summarise(each) for each in queues],
