@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
+from pgmqgen.codegen.flatten import SHAPING, Flattener, is_shaping, last_step, types_of
 from pgmqgen.codegen.merge import merge
 from pgmqgen.codegen.unions import (
     ANY,
@@ -29,16 +29,10 @@ from pgmqgen.codegen.unions import (
     make_room,
     stub,
 )
-from pgmqgen.schema.keywords import DEFAULT_DRAFT, REF_STANDS_ALONE, draft_of
 from pgmqgen.schema.names import BUILTIN_TYPES, RESERVED_TYPES, pascal_case
 
 _FORMATS = {"date": "Date", "date-time": "DateTime", "uuid": "Uuid"}
 """Formats that have a type in pgmqgen.runtime.formats; all others stay text."""
-_SHAPING = frozenset({
-    "$ref", "additionalProperties", "allOf", "anyOf", "const", "enum", "items", "oneOf",
-    "prefixItems", "properties", "type",
-})  # fmt: skip
-"""Keywords that say what type a value has; the others only narrow it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +85,11 @@ class _Normaliser:
         self._schema = schema
         self._taken = taken | RESERVED_TYPES | BUILTIN_TYPES
         self._externals = externals
-        self._ref_stands_alone = (draft_of(schema) or DEFAULT_DRAFT) in REF_STANDS_ALONE
+        self._flattener = Flattener(schema)
         self._classes: dict[str, Shape] = {}
         self._imports: dict[str, tuple[tuple[str, ...], str]] = {}
         self._links: dict[str, str] = {}
         self._open: list[str] = []  # references whose targets are being shaped
-        self._inlined: list[str] = []  # references that `_flatten` has followed
 
     def run(self, names: Mapping[str, str]) -> Normal:
         shapes = {ref: self._root(ref, name) for ref, name in names.items()}
@@ -119,8 +112,8 @@ class _Normaliser:
         if "#" in self._externals:
             return self._import(self._externals["#"], payload=name)
         self._taken |= {name}
-        flat = self._flatten(self._schema)
-        if not self._is_class(flat):
+        flat = self._flattener.flatten(self._schema)
+        if not self._flattener.is_class(flat):
             return self._shape(self._schema, name)
         self._links["#"] = f"#/$defs/{name}"
         self._classes[name] = ANY  # the first of all
@@ -153,9 +146,9 @@ class _Normaliser:
         """The shape of a schema; a class made for it is called `name` unless it has a title."""
         if not isinstance(schema, dict):
             return ANY
-        if (ref := self._plain_ref(schema)) is not None:
+        if (ref := self._flattener.plain_ref(schema)) is not None:
             return self._describe(self._reference(ref, name), schema)
-        flat, inlined = self._trace(schema)
+        flat, inlined = self._flattener.trace(schema)
         if (again := self._find_open(inlined)) is not None:
             return self._reference(again, name)
         with self._opened(inlined):
@@ -167,7 +160,7 @@ class _Normaliser:
                 return self._union(flat, keyword, name)
         if "const" in flat or "enum" in flat:
             return literal(flat)
-        types = _types(flat)
+        types = types_of(flat)
         if len(types) > 1:
             return join([self._flat_shape({**flat, "type": kind}, name) for kind in types])
         return self._typed_shape(types[0] if types else "", flat, name)
@@ -176,7 +169,7 @@ class _Normaliser:
         match kind:
             case "object":
                 return self._object(flat, name)
-            case "" if self._is_class(flat):
+            case "" if self._flattener.is_class(flat):
                 return self._object(flat, name)
             case "array":
                 return {"type": "array", "items": self._items(flat, name)}
@@ -197,7 +190,7 @@ class _Normaliser:
         return self._shape(items, f"{name}Item")
 
     def _object(self, flat: Shape, name: str) -> Shape:
-        if not self._is_class(flat):
+        if not self._flattener.is_class(flat):
             values = ANY if "patternProperties" in flat else flat.get("additionalProperties", True)
             return {"type": "object", "additionalProperties": self._shape(values, name) or True}
         own = self._free_name(_class_name(flat.get("title")) or name)
@@ -225,29 +218,31 @@ class _Normaliser:
             "required": [key for key in properties if key in required],
             "additionalProperties": not closed,
         }
-        if not _types(flat):
+        if not types_of(flat):
             shape["customBasePath"] = "pgmqgen.runtime.models.LooseModel"
         return self._describe(shape, flat)
 
     def _union(self, flat: Shape, keyword: str, name: str) -> Shape:
         base = {key: value for key, value in flat.items() if key not in ("oneOf", "anyOf")}
         branches = flat[keyword]
-        if not any(self._is_shaping(branch) for branch in branches):
+        if not any(is_shaping(branch) for branch in branches):
             return self._flat_shape(base, name)
         return join([self._branch(base, branch, name) for branch in branches])
 
     def _branch(self, base: Shape, branch: Any, name: str) -> Shape:
         own = _branch_name(branch) or name
-        rest = {key for key in base.keys() & _SHAPING if key != "type"}
-        if not rest and ("type" not in base or _types(self._flatten(branch)) == _types(base)):
+        rest = {key for key in base.keys() & SHAPING if key != "type"}
+        if not rest and (
+            "type" not in base or types_of(self._flattener.flatten(branch)) == types_of(base)
+        ):
             return self._shape(branch, own)
-        flat, inlined = self._trace(branch)
+        flat, inlined = self._flattener.trace(branch)
         if self._find_open(inlined) is not None:
             return self._flat_shape(base, name)
         untitled = {
             key: value for key, value in base.items() if key not in ("title", "description")
         }
-        own = (_class_name(_last_step(inlined[0])) if inlined else None) or own
+        own = (_class_name(last_step(inlined[0])) if inlined else None) or own
         with self._opened(inlined):
             return self._flat_shape(merge(untitled, flat), own)
 
@@ -256,9 +251,9 @@ class _Normaliser:
             return {"$ref": self._links[ref]}
         if ref in self._externals:
             return self._import(self._externals[ref])
-        target = self._resolve(ref)
-        flat = self._flatten(target)
-        if self._is_class(flat):
+        target = self._flattener.resolve(ref)
+        flat = self._flattener.flatten(target)
+        if self._flattener.is_class(flat):
             return self._referenced_class(ref, flat, name)
         if ref in self._open:
             return ANY  # a type that holds itself without a class between
@@ -266,7 +261,7 @@ class _Normaliser:
             return self._shape(target, name)
 
     def _referenced_class(self, ref: str, flat: Shape, name: str) -> Shape:
-        base = _class_name(flat.get("title")) or _class_name(_last_step(ref)) or name
+        base = _class_name(flat.get("title")) or _class_name(last_step(ref)) or name
         own = self._free_name(base)
         self._links[ref] = f"#/$defs/{own}"
         self._classes[own] = ANY  # taken from now on, also by references from inside
@@ -284,71 +279,6 @@ class _Normaliser:
     def _find_open(self, refs: list[str]) -> str | None:
         return next((ref for ref in refs if ref in self._open), None)
 
-    def _trace(self, schema: Any) -> tuple[Shape, list[str]]:
-        """Flatten a schema and return also the references that went into it."""
-        self._inlined = []
-        flat = self._flatten(schema)
-        return flat, list(self._inlined)
-
-    def _flatten(self, schema: Any, seen: tuple[str, ...] = ()) -> Shape:
-        """One schema without `$ref` and `allOf` that admits what `schema` does, or more."""
-        if not isinstance(schema, dict):
-            return ANY
-        ref = schema.get("$ref")
-        if isinstance(ref, str) and self._ref_stands_alone:
-            schema = {"$ref": ref}
-        own = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
-        parts = [*([{"$ref": ref}] if isinstance(ref, str) and len(schema) > 1 else [])]
-        if isinstance(ref, str) and len(schema) == 1:
-            self._inlined.append(ref)
-            return ANY if ref in seen else self._flatten(self._resolve(ref), (*seen, ref))
-        parts += schema.get("allOf", [])
-        result: Shape = {}
-        for part in parts:
-            result = merge(result, self._flatten(part, seen))
-        for annotation in ("title", "description"):
-            result.pop(annotation, None)
-        return merge(result, own) if parts else own
-
-    def _plain_ref(self, schema: Shape) -> str | None:
-        """The reference that is all that a schema says of a value's type."""
-        shaping = schema.keys() & _SHAPING
-        if shaping == {"allOf"} and len(schema["allOf"]) == 1:
-            only = schema["allOf"][0]
-            return self._plain_ref(only) if isinstance(only, dict) else None
-        ref = schema.get("$ref")
-        if not isinstance(ref, str):
-            return None
-        if self._ref_stands_alone or shaping == {"$ref"}:
-            return ref
-        same = shaping == {"$ref", "type"} and _types(schema) == _types(
-            self._flatten({"$ref": ref})
-        )
-        return ref if same else None
-
-    def _resolve(self, ref: str) -> Any:
-        if not ref.startswith("#"):
-            return True  # the metaschema of a draft
-        value: Any = self._schema
-        for step in unquote(ref.removeprefix("#")).split("/")[1:]:
-            key = step.replace("~1", "/").replace("~0", "~")
-            value = value[int(key)] if isinstance(value, list) else value[key]
-        return value
-
-    def _is_class(self, flat: Shape) -> bool:
-        if flat.keys() & {"oneOf", "anyOf"}:
-            branches = flat.get("oneOf", flat.get("anyOf"))
-            if any(self._is_shaping(branch) for branch in branches or ()):
-                return False
-        return (
-            bool(flat.get("properties"))
-            and not flat.keys() & {"enum", "const"}
-            and _types(flat) in (["object"], [])
-        )
-
-    def _is_shaping(self, branch: Any) -> bool:
-        return isinstance(branch, dict) and bool(branch.keys() & _SHAPING)
-
     def _free_name(self, base: str) -> str:
         taken = self._taken | self._classes.keys()
         names = [base, *(f"{base}{number}" for number in range(2, len(taken) + 3))]
@@ -362,18 +292,10 @@ class _Normaliser:
         return {**shape, "description": "\n".join(lines)}
 
 
-def _types(flat: Mapping[str, Any]) -> list[str]:
-    """The types that a schema names, none if it accepts every type."""
-    given = flat.get("type")
-    if isinstance(given, list):
-        return ["number" if kind == "integer" and "number" in given else kind for kind in given]
-    return [given] if isinstance(given, str) else []
-
-
 def class_of(shape: Shape) -> str:
     """Name of the class that a shape is, `""` if it is none."""
     ref = shape.get("$ref")
-    return _last_step(ref) if isinstance(ref, str) else ""
+    return last_step(ref) if isinstance(ref, str) else ""
 
 
 def _keeps_its_name(key: str) -> bool:
@@ -396,7 +318,3 @@ def _branch_name(branch: Any) -> str | None:
         if isinstance(value, dict) and isinstance(value.get("const"), str):
             return _class_name(value["const"])
     return None
-
-
-def _last_step(ref: str) -> str:
-    return unquote(ref.rpartition("/")[2]).replace("~1", "/").replace("~0", "~")
