@@ -155,6 +155,18 @@ def test_delete_and_archive_act_at_once(shop: Shop, asynchronous: bool) -> None:
     assert [row["message"]["id"] for row in shop.rows("a_orders")] == [2]
 
 
+def test_a_model_that_refuses_a_valid_message_is_a_failure_of_the_handler(shop: Shop) -> None:
+    orders(shop)
+    module = shop.folder / "shop" / "orders.py"
+    module.write_text(module.read_text().replace("payload=Any", "payload=int"))
+    shop.send("orders", [{"id": 1, "do": "pass"}])
+    shop.run()
+    assert shop.count("q_orders") == shop.count("a_orders") == 0
+    (dead,) = shop.rows("q_orders_dlq")
+    assert (header(dead)["reason"], header(dead)["attempts"]) == ("exception", 3)
+    assert header(dead)["error"].startswith("PayloadTypeError: queue `orders`: the schema accepts")
+
+
 @pytest.mark.parametrize("on_invalid", ["archive", "dead_letter"])
 def test_an_invalid_message_never_reaches_a_handler(shop: Shop, on_invalid: str) -> None:
     orders(shop, on_invalid=on_invalid)
