@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
+from pgmqgen.codegen.edits import cut, defined_names, export, find_class, inline_roots, name_aliases
 from pgmqgen.codegen.normalise import External, normalise
 from pgmqgen.codegen.unions import Shape
 from pgmqgen.errors import ConfigError, GenerateError
@@ -68,7 +69,7 @@ def make_models(
 def make_exports(names: Sequence[str], target: tuple[str, ...], module: tuple[str, ...]) -> Models:
     """Make a module that only passes on what another one has."""
     lines = [_import_line(name, target, name, module) for name in names]
-    source = _export(_FUTURE + "\n".join(lines) + "\n", tuple(names))
+    source = export(_FUTURE + "\n".join(lines) + "\n", tuple(names))
     return Models(source=source, names=tuple(names))
 
 
@@ -97,10 +98,10 @@ def _generate(classes: Mapping[str, Shape], payload: Shape) -> tuple[str, ast.ex
         "required": ["payload"],
         "$defs": classes,
     }
-    source = _name_aliases(_run(carrier))
-    node = _find_class(source, _ROOT)
+    source = inline_roots(name_aliases(_run(carrier)))
+    node = find_class(source, _ROOT)
     field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
-    return _cut(source, {_ROOT}), field.annotation
+    return cut(source, {_ROOT}), field.annotation
 
 
 def _finish(
@@ -110,31 +111,15 @@ def _finish(
     payload: str = "",
 ) -> Models:
     """Replace stubs by imports of the classes that they stand for."""
-    source = _cut(source, imports.keys())
+    source = cut(source, imports.keys())
     words = {*re.findall(r"\w+", source), payload}
     used = {own: place for own, place in imports.items() if own in words}
-    names = tuple(sorted({*_defined_names(source), *used}))
+    names = tuple(sorted({*defined_names(source), *used}))
     if used:
         lines = [_import_line(own, *place, module) for own, place in used.items()]
         source = source.replace(_FUTURE, _FUTURE + "\n".join(lines) + "\n", 1)
-        source = _export(source, names)
+        source = export(source, names)
     return Models(source=source, names=names)
-
-
-def _export(source: str, names: tuple[str, ...]) -> str:
-    """Say in `__all__` what a module has, for what it imports is else not meant for others."""
-    lines = _lines(source)
-    body = ast.parse(source).body
-    last = max(node.end_lineno or 0 for node in body if isinstance(node, ast.ImportFrom))
-    lines.insert(last, f"\n__all__ = {list(names)!r}\n".encode())
-    return b"".join(lines).decode()
-
-
-def _import_line(own: str, target: tuple[str, ...], name: str, module: tuple[str, ...]) -> str:
-    pairs = zip(module[:-1], target[:-1], strict=False)
-    shared = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
-    path = "." * (len(module) - shared) + ".".join(target[shared:])
-    return f"from {path} import {name}" + (f" as {own}" if own != name else "")
 
 
 def _run(shape: Shape) -> str:
@@ -173,24 +158,6 @@ def _run(shape: Shape) -> str:
     return source
 
 
-def _find_class(source: str, name: str) -> ast.ClassDef:
-    classes = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
-    return next(node for node in classes if node.name == name)
-
-
-def _cut(source: str, names: Collection[str]) -> str:
-    """Take classes out of a module."""
-    lines = _lines(source)
-    for node in reversed(ast.parse(source).body):
-        match node:
-            case (
-                ast.ClassDef(name=name)
-                | ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name))))
-            ) if name in names:
-                del lines[node.lineno - 1 : node.end_lineno]
-    return b"".join(lines).decode()
-
-
 def _union_members(annotation: ast.expr, classes: tuple[str, ...]) -> tuple[str, ...]:
     match annotation:
         case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[first, *_])):
@@ -204,30 +171,8 @@ def _union_members(annotation: ast.expr, classes: tuple[str, ...]) -> tuple[str,
             return ()
 
 
-def _defined_names(source: str) -> tuple[str, ...]:
-    names = []
-    for node in ast.parse(source).body:
-        match node:
-            case ast.ClassDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
-                names.append(name)
-    return tuple(sorted(names))
-
-
-def _name_aliases(source: str) -> str:
-    """Say `alias` as two keywords: with the one, type checkers know a field by its alias only."""
-    tree = ast.parse(source)
-    found = [
-        node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "alias"
-    ]
-    lines = _lines(source)
-    for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
-        value = ast.unparse(node.value)
-        line, start = lines[node.lineno - 1], node.col_offset
-        both = f"validation_alias={value}, serialization_alias={value}"
-        lines[node.lineno - 1] = line[:start] + both.encode() + line[node.end_col_offset :]
-    return b"".join(lines).decode()
-
-
-def _lines(source: str) -> list[bytes]:
-    """Lines as the parser counts them: str.splitlines has more ends, and columns are bytes."""
-    return source.encode().splitlines(keepends=True)
+def _import_line(own: str, target: tuple[str, ...], name: str, module: tuple[str, ...]) -> str:
+    pairs = zip(module[:-1], target[:-1], strict=False)
+    shared = len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
+    path = "." * (len(module) - shared) + ".".join(target[shared:])
+    return f"from {path} import {name}" + (f" as {own}" if own != name else "")

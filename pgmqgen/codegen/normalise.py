@@ -252,6 +252,9 @@ class _Normaliser:
         if ref in self._externals:
             return self._import(self._externals[ref])
         target = self._flattener.resolve(ref)
+        if ref not in self._open and (further := self._link_of(target)) is not None:
+            with self._opened([ref]):
+                return self._describe(self._reference(further, name), target)
         flat = self._flattener.flatten(target)
         if self._flattener.is_class(flat):
             return self._referenced_class(ref, flat, name)
@@ -278,6 +281,10 @@ class _Normaliser:
 
     def _find_open(self, refs: list[str]) -> str | None:
         return next((ref for ref in refs if ref in self._open), None)
+
+    def _link_of(self, target: Any) -> str | None:
+        """Where a definition leads that does nothing but lead to another."""
+        return self._flattener.plain_ref(target) if isinstance(target, dict) else None
 
     def _free_name(self, base: str) -> str:
         taken = self._taken | self._classes.keys()

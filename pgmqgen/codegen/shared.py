@@ -76,26 +76,17 @@ def _add_module(shared: Shared, path: tuple[str, ...], source: str, models: Mode
 
 def _name_modules(schemas: SchemaSet, config: Config) -> dict[Path, tuple[str, ...]]:
     """Paths of the modules: those of the files, below the folder of schemas or the project."""
-    files = sorted(path for group in schemas.shared for path in group.labels)
+    files = {path: _steps(path, config) for group in schemas.shared for path in group.labels}
     named: dict[Path, tuple[str, ...]] = {}
-    for path in files:
-        *folders, stem = _steps(path, config)
-        taken = {module[:end] for module in named.values() for end in range(1, len(module) + 1)}
-        folders = _free_folders(folders, set(named.values()))
+    taken: set[tuple[str, ...]] = set()
+    # The deepest first: then a folder has its name before a file beside it asks for the same.
+    for path in sorted(files, key=lambda path: (-len(files[path]), files[path], path)):
+        *folders, stem = files[path]
         names = [stem, *(f"{stem}_{number}" for number in range(2, len(files) + 2))]
-        named[path] = next(
-            module for name in names if (module := (PACKAGE, *folders, name)) not in taken
-        )
+        candidates = ((PACKAGE, *folders, name) for name in names)
+        named[path] = next(module for module in candidates if module not in taken)
+        taken |= {named[path][:end] for end in range(1, len(named[path]) + 1)}
     return named
-
-
-def _free_folders(folders: list[str], modules: set[tuple[str, ...]]) -> list[str]:
-    """Rename the folders that are called like a module beside them."""
-    free: list[str] = []
-    for folder in folders:
-        clashes = (PACKAGE, *free, folder) in modules
-        free.append(f"{folder}_" if clashes else folder)
-    return free
 
 
 def _steps(path: Path, config: Config) -> list[str]:

@@ -1,0 +1,97 @@
+"""Edits the source of a module of models: by the positions of its syntax tree, never as text."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+
+
+def defined_names(source: str) -> tuple[str, ...]:
+    names = []
+    for node in ast.parse(source).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
+                names.append(name)
+    return tuple(sorted(names))
+
+
+def find_class(source: str, name: str) -> ast.ClassDef:
+    classes = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
+    return next(node for node in classes if node.name == name)
+
+
+def cut(source: str, names: Collection[str]) -> str:
+    """Take classes out of a module."""
+    lines = _lines(source)
+    for node in reversed(ast.parse(source).body):
+        match node:
+            case (
+                ast.ClassDef(name=name)
+                | ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name))))
+            ) if name in names:
+                del lines[node.lineno - 1 : node.end_lineno]
+    return b"".join(lines).decode()
+
+
+def inline_roots(source: str) -> str:
+    """Say the type where datamodel-code-generator makes a class with nothing but a `root`."""
+    roots = {
+        node.name: _root_annotation(node)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and ast.unparse(node.bases[0]).startswith("RootModel")
+    }
+    while roots:
+        name, annotation = roots.popitem()
+        source = _put(cut(source, {name}), name, annotation)
+        roots = {other: _put(text, name, annotation) for other, text in roots.items()}
+    return source
+
+
+def name_aliases(source: str) -> str:
+    """Say `alias` as two keywords: with the one, type checkers know a field by its alias only."""
+    tree = ast.parse(source)
+    found = [
+        node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "alias"
+    ]
+    lines = _lines(source)
+    for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
+        value = ast.unparse(node.value)
+        line, start = lines[node.lineno - 1], node.col_offset
+        both = f"validation_alias={value}, serialization_alias={value}"
+        lines[node.lineno - 1] = line[:start] + both.encode() + line[node.end_col_offset :]
+    return b"".join(lines).decode()
+
+
+def export(source: str, names: tuple[str, ...]) -> str:
+    """Say in `__all__` what a module has, for what it imports is else not meant for others."""
+    lines = _lines(source)
+    body = ast.parse(source).body
+    last = max(node.end_lineno or 0 for node in body if isinstance(node, ast.ImportFrom))
+    lines.insert(last, f"\n__all__ = {list(names)!r}\n".encode())
+    return b"".join(lines).decode()
+
+
+def _root_annotation(node: ast.ClassDef) -> str:
+    field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
+    return ast.unparse(field.annotation)
+
+
+def _put(source: str, name: str, text: str) -> str:
+    """Put some text wherever a name stands."""
+    lines = _lines(source)
+    found = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Name) and node.id == name
+    ]
+    for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
+        line = lines[node.lineno - 1]
+        lines[node.lineno - 1] = (
+            line[: node.col_offset] + text.encode() + line[node.end_col_offset :]
+        )
+    return b"".join(lines).decode()
+
+
+def _lines(source: str) -> list[bytes]:
+    """Lines as the parser counts them: str.splitlines has more ends, and columns are bytes."""
+    return source.encode().splitlines(keepends=True)

@@ -1,0 +1,232 @@
+"""Definitions that several files refer to: one class, wherever it is used."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+_MONEY = {
+    "title": "Money",
+    "type": "object",
+    "required": ["amount"],
+    "properties": {"amount": {"type": "integer"}},
+}
+
+
+class _Generated:
+    def __init__(self, folder: Path, run_pgmqgen: Run) -> None:
+        self.folder, self._run = folder, run_pgmqgen
+
+    def write(self, schemas: dict[str, Any], config: str = "") -> None:
+        """Write files and generate."""
+        (self.folder / "pgmqgen.toml").write_text(config)
+        for name, schema in schemas.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(schema))
+        done = self._run("generate")
+        assert done.returncode == 0, done.stderr
+
+    def load(self, name: str) -> ModuleType:
+        """A module of the generated package."""
+        return importlib.import_module(f"generated.{name}")
+
+    @property
+    def modules(self) -> list[str]:
+        found = (self.folder / "generated" / "shared").rglob("*.py")
+        base = self.folder / "generated"
+        return sorted(path.relative_to(base).as_posix() for path in found)
+
+    def round_trip(self, queue: str, value: Any) -> Any:
+        """Decode a message and check that it is written as it came."""
+        contract = self.load(queue).contract
+        payload = contract.decode(json.dumps(value))
+        assert json.loads(contract.encode(payload)) == value
+        return payload
+
+
+@pytest.fixture
+def generated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_pgmqgen: Run) -> _Generated:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [*sys.modules]:
+        if name.partition(".")[0] == "generated":
+            monkeypatch.delitem(sys.modules, name)
+    return _Generated(tmp_path, run_pgmqgen)
+
+
+def _queue(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
+
+
+def test_ten_queues_share_one_class(generated: _Generated) -> None:
+    queue = _queue(price={"$ref": "shared/money.json"}, many={"items": {"$ref": "#/$defs/m"}})
+    queue["properties"]["many"]["type"] = "array"
+    queue["$defs"] = {"m": {"$ref": "shared/money.json"}}
+    schemas = {f"schemas/q{number}.json": queue for number in range(10)}
+    generated.write({**schemas, "schemas/shared/money.json": _MONEY})
+    money = generated.load("shared.money").Money
+    for number in range(10):
+        payload = generated.round_trip(
+            f"q{number}", {"price": {"amount": 1}, "many": [{"amount": 2}]}
+        )
+        assert type(payload.price) is type(payload.many[0]) is money
+        assert generated.load(f"q{number}").Money is money
+    assert generated.modules == ["shared/__init__.py", "shared/money.py"]
+
+
+def test_the_branches_of_a_shared_union_are_shared(generated: _Generated) -> None:
+    branches = [
+        {"type": "object", "required": ["kind"], "properties": {"kind": {"const": kind}}}
+        for kind in ("made", "gone")
+    ]
+    schemas = {
+        "schemas/a.json": {"$ref": "shared/event.json"},
+        "schemas/b.json": _queue(events={"type": "array", "items": {"$ref": "shared/event.json"}}),
+        "schemas/shared/event.json": {"oneOf": branches},
+    }
+    generated.write(schemas)
+    one = generated.round_trip("a", {"kind": "gone"})
+    other = generated.round_trip("b", {"events": [{"kind": "made"}, {"kind": "gone"}]})
+    assert type(one) is type(other.events[1]) is generated.load("shared.event").Gone
+    assert "discriminator" in (generated.folder / "generated" / "a" / "models.py").read_text()
+
+
+def test_files_that_refer_to_each_other(generated: _Generated) -> None:
+    schemas = {
+        "schemas/tree.json": _queue(leaf={"$ref": "shared/leaf.json"}, twig={"$ref": "#"}),
+        "schemas/wood.json": _queue(trees={"items": {"$ref": "tree.json"}, "type": "array"}),
+        "schemas/shared/leaf.json": _queue(on={"$ref": "../tree.json"}, by={"$ref": "bug.json"}),
+        "schemas/shared/bug.json": _queue(eats={"$ref": "leaf.json"}),
+    }
+    generated.write(schemas)
+    value = {"leaf": {"by": {"eats": {"on": {}}}}, "twig": {}}
+    tree = generated.round_trip("tree", value)
+    wood = generated.round_trip("wood", {"trees": [value]})
+    assert type(tree) is type(wood.trees[0]) is type(tree.leaf.by.eats.on)
+    assert type(tree) is generated.load("tree").Tree is generated.load("shared.tree").Tree
+    assert type(tree.leaf.by) is generated.load("shared.bug").Bug
+    expected = ["__init__", "bug", "leaf", "tree"]
+    assert generated.modules == [f"shared/{name}.py" for name in expected]
+
+
+def test_names_that_meet(generated: _Generated) -> None:
+    schemas = {
+        "schemas/money.json": _queue(
+            a={"$ref": "shared/money.json"},
+            b={"$ref": "shared/old/money.json"},
+            c={"type": "object", "title": "Money", "properties": {"own": {"type": "string"}}},
+        ),
+        "schemas/shared/money.json": _MONEY,
+        "schemas/shared/old/money.json": {**_MONEY, "required": []},
+    }
+    generated.write(schemas)
+    value = {"a": {"amount": 1}, "b": {}, "c": {"own": "x"}}
+    payload = generated.round_trip("money", value)
+    assert type(payload) is generated.load("money").Money
+    assert type(payload.a) is generated.load("shared.money").Money
+    assert type(payload.b) is generated.load("shared.old.money").Money
+    assert payload.c.own == "x"
+
+
+def test_a_class_that_a_queue_changes_is_its_own(generated: _Generated) -> None:
+    changed = {"$ref": "shared/money.json", "properties": {"currency": {"type": "string"}}}
+    schemas = {
+        "schemas/q.json": _queue(plain={"$ref": "shared/money.json"}, changed=changed),
+        "schemas/shared/money.json": _MONEY,
+    }
+    generated.write(schemas)
+    both = {"amount": 1, "currency": "EUR"}
+    payload = generated.round_trip("q", {"plain": {"amount": 1}, "changed": both})
+    assert type(payload.plain) is generated.load("shared.money").Money
+    assert payload.changed.currency == "EUR"
+
+
+def test_paths_of_modules(generated: _Generated) -> None:
+    refs = [
+        "shared/class.json",
+        "shared/money.json",
+        "shared/money/v-2.yaml",
+        "other/9.json",
+        "https://example.com/x.json",
+    ]
+    files = ["schemas/" + ref for ref in refs[:-1]] + ["vendor/x.json"]
+    schemas = {file: _queue(**{f"a{place}": {}}) for place, file in enumerate(files)}
+    queue = _queue(**{f"p{place}": {"$ref": ref} for place, ref in enumerate(refs)})
+    config = '[vendored]\n"https://example.com/" = "vendor"\n'
+    generated.write({**schemas, "schemas/q.json": queue}, config)
+    expected = [
+        "__init__", "class_schema", "money/__init__", "money/v_2", "money_2", "other/__init__",
+        "other/queue_9", "vendor/__init__", "vendor/x",
+    ]  # fmt: skip
+    assert generated.modules == [f"shared/{name}.py" for name in expected]
+    generated.round_trip("q", {f"p{place}": {} for place in range(5)})
+
+
+def test_what_is_no_class_needs_no_module(generated: _Generated) -> None:
+    schemas = {
+        "schemas/q.json": _queue(a={"$ref": "shared/a.json"}),
+        "schemas/shared/a.json": {"enum": ["x", "y"]},
+    }
+    generated.write(schemas)
+    assert generated.modules == []
+    assert generated.round_trip("q", {"a": "x"}).a == "x"
+
+
+def test_a_module_that_is_not_shared_any_more_goes(generated: _Generated) -> None:
+    schemas = {
+        "schemas/q.json": _queue(a={"$ref": "shared/m.json"}),
+        "schemas/shared/m.json": _MONEY,
+    }
+    generated.write(schemas)
+    assert generated.modules
+    generated.write({"schemas/q.json": _queue(a={})})
+    assert not (generated.folder / "generated" / "shared").exists()
+
+
+def test_what_depends_on_the_way_to_it_is_not_shared(generated: _Generated) -> None:
+    item = {"$dynamicAnchor": "item", **_queue(a={"type": "integer"})}
+    schemas = {
+        "schemas/q.json": {**_queue(x={"$ref": "shared/list.json"}), "$defs": {"i": item}},
+        "schemas/p.json": _queue(x={"$ref": "shared/list.json"}),
+        "schemas/shared/list.json": {
+            **_queue(first={"$dynamicRef": "#item"}),
+            "$defs": {"any": {"$dynamicAnchor": "item", **_queue(b={"type": "string"})}},
+        },
+    }
+    generated.write(schemas)
+    assert generated.round_trip("q", {"x": {"first": {"a": 1}}}).x.first.a == 1
+    assert generated.round_trip("p", {"x": {"first": {"b": "x"}}}).x.first.b == "x"
+
+
+def test_type_checkers_know_shared_classes(generated: _Generated) -> None:
+    schemas = {
+        "schemas/q.json": _queue(price={"$ref": "shared/deep/money.json"}),
+        "schemas/shared/deep/money.json": _queue(next={"$ref": "../a.json"}),
+        "schemas/shared/a.json": _queue(back={"$ref": "deep/money.json"}),
+    }
+    generated.write(schemas)
+    (generated.folder / "use.py").write_text(
+        "from generated.q import Money, Q\n"
+        "from generated.shared.a import A\n"
+        "import generated.shared.deep.money as money\n"
+        "q: Q = Q(price=Money(next=A(back=money.Money())))\n"
+        "x: int = q.price\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "use.py", "generated"]
+    done = subprocess.run(
+        command, cwd=generated.folder, capture_output=True, text=True, check=False
+    )
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("use.py:5: error: Incompatible types in assignment"), done.stdout
+    assert lines[-1].startswith("Found 1 error in 1 file"), done.stdout
