@@ -8,7 +8,7 @@ import re
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
-from pgmqgen.schema.text import MAX_DEPTH, Lines, Place, Pointer, Problem, duplicate_key
+from pgmqgen.schema.text import MAX_DEPTH, Lines, Place, Pointer, Problem, check_size, duplicate_key
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -35,6 +35,7 @@ class JsonParser:
 
     def _value(self, start: int, pointer: Pointer) -> tuple[Any, int]:
         self._values[pointer] = self._lines.place(start)
+        check_size(len(self._values), self._values[pointer])
         if len(pointer) > MAX_DEPTH:
             self._fail(start, f"nested deeper than {MAX_DEPTH} levels")
         match self._text[start : start + 1]:

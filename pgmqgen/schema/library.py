@@ -23,6 +23,8 @@ class Library:
     def __init__(self, config: Config) -> None:
         self._root, self._schemas = config.root, config.schemas
         self._vendored = config.vendored
+        folders = (config.root, config.schemas, *config.vendored.values())
+        self._within = tuple(Path(os.path.realpath(folder)) for folder in folders)
         self._sources: dict[Path, Source] = {}
         self._resources: dict[Path, Resources] = {}
         self._by_uri: dict[str, Resource] = {}
@@ -36,7 +38,7 @@ class Library:
     def read(self, path: Path) -> Source:
         """Read a file, once."""
         if path not in self._sources:
-            self._sources[path] = read_source(path, root=self._root)
+            self._sources[path] = read_source(path, root=self._root, within=self._within)
         return self._sources[path]
 
     def resources(self, path: Path, dialect: Dialect | None = None) -> Resources:

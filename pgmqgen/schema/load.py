@@ -23,6 +23,7 @@ from pgmqgen.schema.lint import (
     lint_meaning,
     lint_names,
     lint_source,
+    too_deep,
 )
 from pgmqgen.schema.names import class_prefix, module_name, payload_name
 from pgmqgen.schema.refs import Bundler, Origin
@@ -170,7 +171,11 @@ class _Loader:
         if not self._is_sound(source):
             return None
         bundler = Bundler(source, self._library)
-        schema = bundler.bundle()
+        try:
+            schema = bundler.bundle()
+        except RecursionError:
+            self._diagnostics.append(too_deep(source))
+            return None
         found = bundler.diagnostics
         if not found and all(map(self._is_sound, bundler.sources)):
             found = list(lint_bundle(source, schema))
@@ -205,7 +210,11 @@ class _Loader:
         is_queue = source.path.parent == self._config.schemas
         if source.path not in self._bundles and not is_queue:
             bundler = Bundler(source, self._library)
-            bundle = bundler.bundle()
+            try:
+                bundle = bundler.bundle()
+            except RecursionError:
+                yield too_deep(source)
+                return
             self._diagnostics += bundler.diagnostics
             if not bundler.diagnostics and not list(lint_bundle(source, bundle)):
                 self._bundles[source.path] = bundle

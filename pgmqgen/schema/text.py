@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from typing import NamedTuple
 
@@ -10,6 +11,10 @@ Pointer = tuple[str | int, ...]
 
 MAX_DEPTH = 100
 """How deep schemas may nest; parsers and walkers recurse."""
+
+
+MAX_VALUES = 500_000
+"""How many values a file may hold, counting those behind a YAML alias each time."""
 
 
 class Place(NamedTuple):
@@ -31,12 +36,19 @@ class Lines:
     """Turns offsets in a text into places."""
 
     def __init__(self, text: str) -> None:
-        self._starts = [0, *(index + 1 for index, char in enumerate(text) if char == "\n")]
+        self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def place(self, offset: int) -> Place:
         """Place of the character at `offset`."""
         line = bisect_right(self._starts, offset)
         return Place(line, offset - self._starts[line - 1] + 1)
+
+
+def check_size(count: int, place: Place) -> None:
+    """Raise Problem where a file holds more values than are read."""
+    if count > MAX_VALUES:
+        message = f"more than {MAX_VALUES} values"
+        raise Problem("PGQ001", place, message, "move large enumerations out of the schema")
 
 
 def duplicate_key(key: str, place: Place, first: Place) -> Problem:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from pgmqgen.errors import ConfigError
-from pgmqgen.schema.text import MAX_DEPTH, Place, Pointer, Problem, duplicate_key
+from pgmqgen.schema.text import MAX_DEPTH, Place, Pointer, Problem, check_size, duplicate_key
 
 try:
     import yaml
@@ -20,6 +20,7 @@ except ImportError as error:
     ) from error
 
 _TAG = "tag:yaml.org,2002:"
+_COLLECTIONS = (f"{_TAG}map", f"{_TAG}seq", "!")
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _WORDS: dict[str, bool | None] = {
@@ -59,9 +60,12 @@ class _Reader:
 
     def read(self, node: yaml.Node, pointer: Pointer) -> Any:
         self._values[pointer] = _place(node.start_mark)
+        check_size(len(self._values), self._values[pointer])
         if len(pointer) > MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH} levels, or an alias inside its own anchor"
             raise Problem("PGQ001", _place(node.start_mark), message)
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _COLLECTIONS:
+            raise _tag_problem(node)
         match node:
             case yaml.MappingNode():
                 return self._mapping(node, pointer)
@@ -90,16 +94,28 @@ class _Reader:
 def _scalar(node: yaml.ScalarNode) -> Any:
     plain = node.style is None and node.tag == f"{_TAG}str"
     if not plain and node.tag not in (f"{_TAG}str", "!"):
-        raise Problem("PGQ001", _place(node.start_mark), f"the tag `{node.tag}` is not JSON")
+        raise _tag_problem(node)
     if not plain:
         return node.value
     if node.value in _WORDS:
         return _WORDS[node.value]
     if _INTEGER.match(node.value):
-        return int(node.value)
+        return _integer(node)
     if _FLOAT.match(node.value):
         return _finite(node)
     return node.value
+
+
+def _tag_problem(node: yaml.Node) -> Problem:
+    return Problem("PGQ001", _place(node.start_mark), f"the tag `{node.tag}` is not JSON")
+
+
+def _integer(node: yaml.ScalarNode) -> int:
+    try:
+        return int(node.value)
+    except ValueError as error:
+        message = "a number with more digits than Python reads"
+        raise Problem("PGQ001", _place(node.start_mark), message) from error
 
 
 def _finite(node: yaml.ScalarNode) -> float:

@@ -22,6 +22,7 @@ from pgmqgen.schema.lint import (
     values,
 )
 from pgmqgen.schema.lint.metaschema import check_bundle as lint_bundle
+from pgmqgen.schema.lint.metaschema import too_deep
 from pgmqgen.schema.lint.names import Declaration
 from pgmqgen.schema.lint.names import check as lint_names
 from pgmqgen.schema.lint.policy import Policy
@@ -38,6 +39,7 @@ __all__ = [
     "lint_meaning",
     "lint_names",
     "lint_source",
+    "too_deep",
 ]
 
 

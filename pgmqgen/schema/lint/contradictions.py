@@ -10,7 +10,7 @@ from jsonschema_rs.canonical import Satisfiability
 
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.schema.lint.rule import Rule, warning
-from pgmqgen.schema.lint.subject import Subject, entries, items
+from pgmqgen.schema.lint.subject import Subject, entries, items, measure
 from pgmqgen.schema.text import Pointer
 
 EMPTY_ENUM = Rule(
@@ -44,6 +44,8 @@ PART = warning(
 )
 RULES = (EMPTY_ENUM, UNSATISFIABLE, PART)
 
+_MANY_VALUES, _MANY_REFERENCES, _DEEP = 50_000, 1000, 1000
+"""Beyond these, whether a schema can be satisfied at all takes the library too long, or its stack."""
 _PAIRS = (
     ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"),
     ("minProperties", "maxProperties"), ("minContains", "maxContains"),
@@ -58,7 +60,9 @@ _PLAIN = frozenset({
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
     """Check a file as a whole, then its parts."""
-    if subject.is_queue and _is_unsatisfiable(subject.bundle):
+    depth, references = measure(subject.bundle)
+    small = len(subject.source.values) < _MANY_VALUES and references < _MANY_REFERENCES
+    if subject.is_queue and small and depth < _DEEP and _is_unsatisfiable(subject.bundle):
         message = "no message can be valid for this queue"
         hint = "two demands of the schema exclude each other: look for them from here on"
         yield UNSATISFIABLE.at(subject.source, (), message, hint=hint)

@@ -42,13 +42,15 @@ CLASSES = warning(
     '    "order_item": {"type": "object"}\n  }\n}',
 )
 RULES = (UNDECLARED, FIELDS, CLASSES)
+_MANY = 500
+"""So many schemas joined to one are not looked through."""
 _IN_PLACE = frozenset({"allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf", "then"})
 """Keywords whose schemas speak of the value itself, not of a part of it."""
 
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
     """Check the objects of a file."""
-    yield from _check_required(subject, (), subject.bundle, frozenset())
+    yield from _check_required(subject, (), subject.bundle, ())
     for pointer, schema in subject.written():
         fields = _meeting(entries(schema, "properties"), module_name)
         for first, second, name in fields:
@@ -73,20 +75,21 @@ def _meeting(names: Any, rename: Any) -> Iterator[tuple[str, str, str]]:
 
 
 def _check_required(
-    subject: Subject, at: Pointer, schema: Any, around: frozenset[str]
+    subject: Subject, at: Pointer, schema: Any, around: tuple[Any, ...]
 ) -> Iterator[Diagnostic]:
-    """`around`: what the schemas declare that this one adds to."""
+    """`around`: the schemas that this one adds to."""
     if not isinstance(schema, dict) or (at and at not in subject.source.values):
         return
-    declared = around | _declared(subject, schema)
-    if "properties" in schema and "*" not in declared and not _is_mixin(subject, at):
-        for index, name in enumerate(items(schema, "required")):
+    around = (*around, schema)
+    if "properties" in schema and items(schema, "required") and not _is_mixin(subject, at):
+        declared = _declared(subject, around)
+        for index, name in enumerate(schema["required"]):
             if isinstance(name, str) and not _declares(declared, name):
                 message = f"`required` names `{name}`, which is not declared"
                 hint = suggest(name, declared) or f"add `{name}` to `properties`"
                 yield UNDECLARED.at(subject.source, (*at, "required", index), message, hint=hint)
     for steps, child in children(schema):
-        inherited = declared if steps[0] in _IN_PLACE else frozenset()
+        inherited = around if steps[0] in _IN_PLACE else ()
         yield from _check_required(subject, (*at, *steps), child, inherited)
 
 
@@ -95,16 +98,18 @@ def _is_mixin(subject: Subject, at: Pointer) -> bool:
     return at[:1] in (("$defs",), ("definitions",)) or (not at and not subject.is_queue)
 
 
-def _declared(subject: Subject, schema: Any) -> frozenset[str]:
-    """Names that a schema declares, by itself or through others; `/` marks patterns, `*` is all."""
+def _declared(subject: Subject, schemas: tuple[Any, ...]) -> frozenset[str]:
+    """Names that schemas declare, themselves or through others; `/` marks patterns, `*` is all."""
     found: set[str] = set()
-    seen: list[Any] = []
-    pending = [schema]
+    seen: set[int] = set()
+    pending = list(schemas)
     while pending:
         part = pending.pop()
-        if not isinstance(part, dict) or any(part is known for known in seen):
+        if not isinstance(part, dict) or id(part) in seen:
             continue
-        seen.append(part)
+        if len(seen) > _MANY:
+            return frozenset("*")
+        seen.add(id(part))
         found.update(entries(part, "properties"))
         found.update(f"/{pattern}" for pattern in entries(part, "patternProperties"))
         if any(part.get(k) for k in ("additionalProperties", "unevaluatedProperties")):
@@ -117,7 +122,7 @@ def _declared(subject: Subject, schema: Any) -> frozenset[str]:
 
 
 def _declares(declared: frozenset[str], name: str) -> bool:
-    return name in declared or any(
+    return bool({name, "*"} & declared) or any(
         jsonschema_rs.is_valid({"pattern": each[1:]}, name)
         for each in declared
         if each.startswith("/")

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from pgmqgen.schema.drafts import Dialect
-from pgmqgen.schema.keywords import walk
+from pgmqgen.schema.keywords import children, walk
 from pgmqgen.schema.source import Source
 from pgmqgen.schema.text import Pointer
 
@@ -36,27 +36,49 @@ class Subject:
 
     def follow(self, ref: Any) -> Any:
         """What a reference of the bundle leads to, None if that is no part of it."""
-        if not isinstance(ref, str) or not ref.startswith("#"):
-            return None
-        value: Any = self.bundle
-        for step in unquote(ref).split("/")[1:]:
-            key = step.replace("~1", "/").replace("~0", "~")
-            try:
-                value = value[int(key)] if isinstance(value, list) else value[key]
-            except (KeyError, IndexError, ValueError, TypeError):
-                return None
-        return value
+        return follow(self.bundle, ref)
 
     def parts(self, schema: Any) -> list[dict[str, Any]]:
         """A schema and all that it is joined with by `$ref` and `allOf`."""
-        found: list[dict[str, Any]] = []
+        found: dict[int, dict[str, Any]] = {}
         pending = [schema]
         while pending:
             part = pending.pop()
-            if isinstance(part, dict) and not any(part is known for known in found):
-                found.append(part)
+            if isinstance(part, dict) and id(part) not in found:
+                found[id(part)] = part
                 pending += [self.follow(part.get("$ref")), *items(part, "allOf")]
-        return found
+        return list(found.values())
+
+
+def follow(bundle: Any, ref: Any) -> Any:
+    """What a reference of a bundle leads to, None if that is no part of it."""
+    if not isinstance(ref, str) or not ref.startswith("#"):
+        return None
+    value = bundle
+    for step in unquote(ref).split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        try:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return None
+    return value
+
+
+def measure(bundle: Any) -> tuple[int, int]:
+    """How deep the schemas of a bundle nest if references are followed, and how many there are."""
+    deepest = references = 0
+    seen: set[int] = set()
+    pending = [(bundle, 1)]
+    while pending:
+        schema, depth = pending.pop()
+        if not isinstance(schema, dict) or id(schema) in seen:
+            continue
+        seen.add(id(schema))
+        deepest = max(deepest, depth)
+        references += "$ref" in schema
+        pending += [(child, depth + 1) for _, child in children(schema)]
+        pending.append((follow(bundle, schema.get("$ref")), depth + 1))
+    return deepest, references
 
 
 def items(schema: dict[str, Any], keyword: str) -> list[Any]:
