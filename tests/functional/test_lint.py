@@ -83,3 +83,19 @@ def test_explain_all_and_none(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line[:6] for line in capsys.readouterr().out.splitlines()] == list(RULES)
     assert run(["lint", "--explain", "PGQ4"]) == 2
     assert "error: unknown code `PGQ4`" in capsys.readouterr().err
+
+
+def test_warnings_block_only_if_strict(project: Path) -> None:
+    for name in ("a.json", "shared/c.json"):
+        (project / "schemas" / name).unlink()
+    (project / "schemas" / "b.json").write_text('{"type": "string", "minLenght": 3}')
+    assert _lint(project).returncode == 0
+    assert _lint(project, "--strict").returncode == 1
+    program = Path(sys.executable).with_name("pgmqgen")
+    done = subprocess.run(
+        [program, "generate"], cwd=project, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == (
+        "schemas/b.json:1:20: PGQ101 warning: unknown keyword `minLenght`\n"
+        "  help: did you mean `minLength`?\n"
+    )

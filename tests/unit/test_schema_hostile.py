@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pgmqgen.codegen.plan import plan
+from pgmqgen.codegen.render import render
 from pgmqgen.config import load_config
 from pgmqgen.errors import PgmqgenError
 from pgmqgen.schema.load import SchemaSet, load
@@ -187,3 +189,20 @@ def test_any_file_ends_in_diagnostics(tmp_path: Path, file: tuple[str, bytes]) -
     except PgmqgenError:
         return
     assert schemas.queues or schemas.errors
+
+
+@settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "10")),
+    deadline=20_000,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(properties=st.dictionaries(_words, _values, min_size=1, max_size=3))
+def test_what_lints_clean_gives_code(tmp_path: Path, properties: dict[str, Any]) -> None:
+    text = json.dumps({"type": "object", "properties": properties}).encode()
+    schemas = _load(tmp_path, {"q.json": text})
+    if schemas.errors:
+        return
+    config = load_config(tmp_path)
+    for file in render(plan(schemas, config), config.templates):
+        if file.path.suffix == ".py":
+            compile(file.text, str(file.path), "exec")

@@ -265,3 +265,47 @@ def test_links_to_one_file_are_queues_of_their_own(tmp_path: Path) -> None:
     schemas = load(load_config(tmp_path))
     assert schemas.diagnostics == ()
     assert [queue.name for queue in schemas.queues] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "required": ["a"], "allOf": [{"properties": {"a": {}}}], "properties": {}},
+        {"type": "object", "properties": {"b": {}}, "required": ["a"], "patternProperties": {"^a": {}}},
+        {"type": "object", "properties": {"b": {}}, "required": ["a"], "additionalProperties": {"type": "null"}},
+        {"type": "object", "properties": {"a": {}}, "anyOf": [{"required": ["a"]}, {"properties": {"c": {}}, "required": ["a", "c"]}]},
+        {"type": "object", "properties": {"k": {}}, "if": {"properties": {"k": {"const": 1}}}, "then": {"required": ["z"]}},
+        {"type": "object", "properties": {"a": {}}, "oneOf": [{"required": ["a"]}, {"required": ["b"]}]},
+        {"oneOf": [{"type": "string"}, {"type": "object", "properties": {"a": {}}}]},
+        {"oneOf": [
+            {"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": False},
+            {"type": "object", "properties": {"b": {}}, "required": ["b"], "additionalProperties": False}]},
+        {"oneOf": [
+            {"allOf": [{"$ref": "#/$defs/base"}, {"properties": {"k": {"const": 1}}}]},
+            {"allOf": [{"$ref": "#/$defs/base"}, {"properties": {"k": {"const": 2}}}]}],
+         "$defs": {"base": {"type": "object", "required": ["k"], "properties": {"k": {"type": "integer"}}}}},
+        {"type": "string", "pattern": r"^[\w@:.!?+-]+$", "format": "uuid"},
+        {"type": "string", "pattern": r"^(?=.*\d)(?=.*[a-z]).{8,}$"},
+        {"type": "string", "pattern": r"^[a-z]+(\.[a-z]+)*$"},
+        {"type": "object", "x-owner": "me", "tsType": "Order", "name": "order", "enumNames": []},
+        {"type": ["object", "null"], "properties": {"a": {"default": None, "type": ["string", "null"]}}},
+        {"$schema": DRAFT_7, "type": "object", "properties": {"a": {"$ref": "#/definitions/a"}}, "definitions": {"a": {"type": "string"}}},
+        {"type": "object", "properties": {"next": {"$ref": "#"}}, "examples": [{"next": {"next": {}}}]},
+        {"type": "object", "properties": {"never": False}},
+    ],
+)  # fmt: skip
+def test_good_schemas_are_silent(tmp_path: Path, schema: Any) -> None:
+    assert [found.message for found in _load(tmp_path, {"q.json": schema}).diagnostics] == []
+
+
+def test_yaml_has_the_same_places(tmp_path: Path) -> None:
+    text = "type: object\nrequired:\n- totl\nproperties:\n  total: {type: number, minLenght: 3}\n"
+    found = _load(tmp_path, {"q.yaml": text}).diagnostics
+    assert [_brief(each) for each in found] == ["q.yaml:3:3 PGQ103", "q.yaml:5:25 PGQ101"]
+
+
+def test_shared_files_are_checked_as_well(tmp_path: Path) -> None:
+    (tmp_path / "schemas" / "shared").mkdir(parents=True)
+    (tmp_path / "schemas" / "shared" / "a.json").write_text('{"type": "string", "minLenght": 3}')
+    (found,) = _load(tmp_path, {"q.json": {"$ref": "shared/a.json"}}).diagnostics
+    assert (found.path, found.code) == ("schemas/shared/a.json", "PGQ101")

@@ -45,8 +45,10 @@ _UNPORTABLE = (
     (re.compile(r"\(\?[a-z]+(?:-[a-z]+)?[:)]"), "inline flags"),
     (re.compile(r"(?<!\\)[*+?}]\+"), "a possessive quantifier"),
     (re.compile(r"(?<!\\)\\[AGKQZhz]"), "an escape that is not of ECMA-262"),
-    (re.compile(r"\[\[:\^?\w+:\]"), "a POSIX class"),
 )
+_POSIX_CLASS = re.compile(r"\[\[:\^?\w+:\]")
+_CLASS = re.compile(r"(\\.)|\[(?:\\.|[^\]\\])*\]")
+"""What stands in brackets means itself; what is escaped begins no bracket."""
 _BACKTRACKS = re.compile(r"\(\?<?[=!]|\\[1-9k]")
 """Only these leave the linear engine."""
 _TRIED_LENGTH = 3000
@@ -60,7 +62,7 @@ def check(source: Source) -> Iterator[Diagnostic]:
             message = f"`{pattern}` is not a regular expression"
             yield INVALID.at(source, place, message, hint="escape special characters with `\\\\`")
             continue
-        if name := next((name for found, name in _UNPORTABLE if found.search(pattern)), None):
+        if name := _find_unportable(pattern):
             message = f"`{pattern}` has {name}, which other languages do not know"
             yield UNPORTABLE.at(source, place, message, hint="write it without")
         if _BACKTRACKS.search(pattern) and _gives_up(pattern):
@@ -78,6 +80,13 @@ def _find(source: Source) -> Iterator[tuple[Place, str]]:
         named = schema.get("patternProperties")
         for pattern in named if isinstance(named, dict) else ():
             yield source.key_place((*pointer, "patternProperties", pattern)), pattern
+
+
+def _find_unportable(pattern: str) -> str | None:
+    if _POSIX_CLASS.search(pattern):
+        return "a POSIX class"
+    outside = _CLASS.sub(lambda found: found[1] or "[]", pattern)
+    return next((name for each, name in _UNPORTABLE if each.search(outside)), None)
 
 
 def _compiles(pattern: str) -> bool:

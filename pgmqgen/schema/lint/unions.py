@@ -67,7 +67,11 @@ class _Branch:
         )
         self._patterns = any("patternProperties" in part for part in parts)
         self._shapes = {
-            name: subject.parts(self.properties[name])
+            name: [
+                joined
+                for part in parts
+                for joined in subject.parts(entries(part, "properties").get(name))
+            ]
             for name in self._required & self.properties.keys()
         }
 
