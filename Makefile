@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
 
-setup: $(VENV)/.done $(VENV)/.corpus  ## make the virtual environment
+setup: $(VENV)/.done $(VENV)/.corpus $(VENV)/node/.done  ## make the virtual environment
 
 $(VENV)/.done: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +17,13 @@ $(VENV)/.done: pyproject.toml
 
 $(VENV)/.corpus: tests/corpus/requirements.txt $(VENV)/.done
 	$(BIN)/python -m tests.corpus.packages
+	@touch $@
+
+# For one test, which is skipped where npm is missing.
+$(VENV)/node/.done: tests/node/package.json $(VENV)/.done
+	@mkdir -p $(@D)
+	@cp tests/node/package.json $(@D)
+	@if command -v npm >/dev/null; then cd $(@D) && npm install --no-audit --no-fund --no-package-lock --silent; fi
 	@touch $@
 
 demo: setup  ## the main job end to end, on the embedded PostgreSQL

@@ -169,6 +169,9 @@ def _place(schema: Any, at: str) -> Any:
             placed[keyword] = _place(value, at)
         elif keyword != "$schema" and not (keyword != "$ref" and _has_reference(value)):
             placed[keyword] = value
+    if "$ref" in placed.get("properties", {}):  # the same as a pattern, which no tool follows
+        pattern = {r"^\$ref$": placed["properties"].pop("$ref")}
+        placed["patternProperties"] = {**placed.get("patternProperties", {}), **pattern}
     if not isinstance(schema.get("$ref"), str):
         return placed
     reference = {"$ref": at + _text(parse_pointer(placed.pop("$ref")))}

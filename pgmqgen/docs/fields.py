@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pgmqgen.docs.messages import text_of
 from pgmqgen.docs.pointers import Schema, follow, is_reference, parse_pointer, safe_key
+from pgmqgen.schema.text import Pointer
 
 _DEEPEST = 6
 _BOUNDS = {
@@ -93,12 +94,13 @@ def describe_definitions(root: Schema) -> tuple[Shape, ...]:
         defined = root.get(keyword, {}) if isinstance(root, dict) else {}
         for name, schema in defined.items():
             title = text_of(schema, "title") or name
-            anchor = _anchor((keyword, name))
+            anchor = anchor_of((keyword, name))
             found.append(describe_shape(root, schema, anchor=anchor, name=title))
     return tuple(sorted(found, key=lambda shape: shape.name.lower()))
 
 
-def _anchor(pointer: tuple[str | int, ...]) -> str:
+def anchor_of(pointer: Pointer) -> str:
+    """Where a definition is described on the page of its queue."""
     return f"def-{safe_key(str(pointer[1]))}"
 
 
@@ -139,9 +141,11 @@ class _View:
             yield from self._row(flat["additionalProperties"], f"{prefix}*", depth)
         yield from self._items(flat, prefix.removesuffix("."), depth)
         for keyword in ("oneOf", "anyOf"):
-            for branch in flat.get(keyword, ()):
+            for number, branch in enumerate(flat.get(keyword, ()), 1):
                 if not is_reference(branch):
-                    yield from self.rows(branch, prefix, depth)
+                    where = f"in {text_of(branch, 'title') or f'option {number}'}"
+                    for row in self.rows(branch, prefix, depth):
+                        yield replace(row, constraints=(where, *row.constraints))
 
     def _row(
         self, schema: Any, name: str, depth: int, *, required: bool = False
@@ -155,12 +159,21 @@ class _View:
             required=required,
             constraints=_constraints(flat),
             values=_values(flat),
-            description=text_of(flat, "description"),
+            description=text_of(flat, "description") or self._borrowed(schema),
             default=_show(default) if "default" in flat else None,
             deprecated=flat.get("deprecated") is True,
         )
         if not is_reference(schema):
             yield from self.rows(schema, f"{name}.", depth + 1)
+
+    def _borrowed(self, schema: Any) -> str:
+        """The description of the definition that a field refers to."""
+        if not is_reference(schema):
+            return ""
+        try:
+            return text_of(follow(self._root, parse_pointer(schema["$ref"])), "description")
+        except LookupError:
+            return ""
 
     def _items(self, flat: dict[str, Any], name: str, depth: int) -> Iterator[Field]:
         """The fields of a list's items, where these are objects that are written out here."""
@@ -210,7 +223,7 @@ class _View:
         except LookupError:
             return TypePart(name)
         linked = len(pointer) == 2 and pointer[0] in ("$defs", "definitions")
-        return TypePart(name, _anchor(pointer) if linked else None)
+        return TypePart(name, anchor_of(pointer) if linked else None)
 
 
 def _join(types: list[tuple[TypePart, ...]], glue: str) -> tuple[TypePart, ...]:
@@ -225,7 +238,8 @@ def _constraints(flat: dict[str, Any]) -> tuple[str, ...]:
     for keyword, words in _BOUNDS.items():
         value = flat.get(keyword)
         if value is not None and not isinstance(value, bool):
-            found.append(words.format(value if isinstance(value, str) else _show(value)))
+            text = words.format(value if isinstance(value, str) else _show(value))
+            found.append(_singular(text) if value == 1 else text)
     if flat.get("uniqueItems") is True:
         found.append("no item twice")
     if flat.get("additionalProperties") is False or flat.get("unevaluatedProperties") is False:
@@ -234,6 +248,10 @@ def _constraints(flat: dict[str, Any]) -> tuple[str, ...]:
     found += ["read only"] if flat.get("readOnly") is True else []
     found += ["write only"] if flat.get("writeOnly") is True else []
     return tuple(dict.fromkeys(found))
+
+
+def _singular(text: str) -> str:
+    return text.removesuffix("s").replace("propertie", "property")
 
 
 def _values(flat: dict[str, Any]) -> tuple[str, ...]:

@@ -12,11 +12,11 @@ from pgmqgen.codegen.render import RenderedFile
 from pgmqgen.config import Config
 from pgmqgen.docs.asyncapi import make_document
 from pgmqgen.docs.changes import ChangeSet, list_changes
-from pgmqgen.docs.fields import Shape, describe_definitions, describe_shape
+from pgmqgen.docs.fields import Shape, anchor_of, describe_definitions, describe_shape
 from pgmqgen.docs.history import read_history
 from pgmqgen.docs.markdown import render_markdown
 from pgmqgen.docs.messages import MessageType, find_messages, text_of
-from pgmqgen.docs.pointers import safe_key
+from pgmqgen.docs.pointers import follow, is_reference, parse_pointer, safe_key
 from pgmqgen.docs.settings import list_settings
 from pgmqgen.docs.snippets import Snippets, make_snippets
 from pgmqgen.schema.load import QueueSchema, SchemaSet
@@ -105,17 +105,20 @@ def _describe(
 ) -> dict[str, Any]:
     """What the page of a queue shows."""
     queue = docs.queue
+    shapes = [_shape(queue, message, number) for number, message in enumerate(docs.messages, 1)]
+    shown = {shape.anchor for shape in shapes}
     return {
         **_summarise(docs),
         "settings": list_settings(queue.settings),
         "fingerprint": queue.fingerprint,
         "payload": queue.payload,
         "shapes": [
-            {"message": message, "shape": _shape(queue, message, index), "examples": examples}
-            for index, message in enumerate(docs.messages)
-            for examples in ([_dump(example) for example in message.examples],)
+            {"message": message, "shape": shape, "examples": list(map(_dump, message.examples))}
+            for message, shape in zip(docs.messages, shapes, strict=True)
         ],
-        "definitions": _definitions(docs),
+        "definitions": [
+            shape for shape in describe_definitions(queue.schema) if shape.anchor not in shown
+        ],
         "snippets": snippets,
         "schema": _dump(queue.schema),
         "changes": _changes_of(queue.label, changes),
@@ -123,12 +126,13 @@ def _describe(
 
 
 def _shape(queue: QueueSchema, message: MessageType, index: int) -> Shape:
-    anchor = "payload" if not message.pointer else f"message-{index + 1}"
+    branch = follow(queue.schema, message.pointer)
+    target = parse_pointer(branch["$ref"]) if message.pointer and is_reference(branch) else ()
+    if len(target) == 2:  # a definition, which is linked to as such
+        anchor = anchor_of(target)
+    else:
+        anchor = f"message-{index}" if message.pointer else "payload"
     return describe_shape(queue.schema, message.schema, anchor=anchor, name=message.name)
-
-
-def _definitions(docs: QueueDocs) -> tuple[Shape, ...]:
-    return describe_definitions(docs.queue.schema)
 
 
 def _changes_of(label: str, changes: tuple[ChangeSet, ...]) -> list[dict[str, Any]]:
