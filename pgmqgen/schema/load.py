@@ -171,11 +171,7 @@ class _Loader:
         if not self._is_sound(source):
             return None
         bundler = Bundler(source, self._library)
-        try:
-            schema = bundler.bundle()
-        except RecursionError:
-            self._diagnostics.append(too_deep(source))
-            return None
+        schema = _bundle(bundler, source)
         found = bundler.diagnostics
         if not found and all(map(self._is_sound, bundler.sources)):
             found = list(lint_bundle(source, schema))
@@ -203,23 +199,28 @@ class _Loader:
 
     def _lint_meaning(self, source: Source) -> Iterator[Diagnostic]:
         """Vendored copies are not the project's to mend."""
-        if self._config.schemas not in source.path.parents or not self._is_sound(source):
-            return
-        if (dialect := self._library.dialect_of(source)) is None:
+        dialect = self._library.dialect_of(source)
+        if self._config.schemas not in source.path.parents or dialect is None:
             return
         is_queue = source.path.parent == self._config.schemas
-        if source.path not in self._bundles and not is_queue:
-            bundler = Bundler(source, self._library)
-            try:
-                bundle = bundler.bundle()
-            except RecursionError:
-                yield too_deep(source)
-                return
-            self._diagnostics += bundler.diagnostics
-            if not bundler.diagnostics and not list(lint_bundle(source, bundle)):
-                self._bundles[source.path] = bundle
-        if source.path in self._bundles:
-            bundle = self._bundles[source.path]
+        if not is_queue and self._is_sound(source):
+            yield from self._bundle_shared(source)
+        if (bundle := self._bundles.get(source.path)) is not None:
             yield from lint_meaning(
                 Subject(source=source, dialect=dialect, bundle=bundle, is_queue=is_queue)
             )
+
+    def _bundle_shared(self, source: Source) -> Iterator[Diagnostic]:
+        bundler = Bundler(source, self._library)
+        bundle = _bundle(bundler, source)
+        yield from bundler.diagnostics
+        if not bundler.diagnostics and not list(lint_bundle(source, bundle)):
+            self._bundles[source.path] = bundle
+
+
+def _bundle(bundler: Bundler, source: Source) -> dict[str, Any] | bool:
+    try:
+        return bundler.bundle()
+    except RecursionError:
+        bundler.diagnostics.append(too_deep(source))
+        return False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +54,37 @@ def test_github_escapes(capsys: pytest.CaptureFixture[str]) -> None:
         "::error file=a%2Cb%3Ac,line=14,col=17,title=PGQ103::"
         '100%25%0Asure%0Ahelp: add "type": "number"\n'
     )
+
+
+def _show(folder: Path, line: str, column: int, message: str = "bad") -> list[str]:
+    (folder / "a.json").write_text(f"\n{line}\n", encoding="utf-8")
+    printed = io.StringIO()
+    found = replace(FIRST, path="a.json", line=2, column=column, message=message, hint=None)
+    print_diagnostics([found], stream=printed, root=folder)
+    return printed.getvalue().splitlines()
+
+
+def test_the_line_is_shown_and_marked(tmp_path: Path) -> None:
+    assert _show(tmp_path, '  "ab": true', 3)[1:] == [
+        "    |",
+        '  2 |   "ab": true',
+        "    |   ^^^^",
+    ]
+
+
+def test_a_long_line_is_clipped_around_its_place(tmp_path: Path) -> None:
+    _, _, shown, mark = _show(tmp_path, "x " * 3000 + "here" + " y" * 3000, 6001)
+    assert len(shown) < 120
+    assert shown[mark.index("^") : mark.rindex("^") + 1] == "here"
+
+
+def test_nothing_steers_the_terminal(tmp_path: Path) -> None:
+    lines = _show(tmp_path, '"\x1b[2J"', 1, "unknown `\x1b[2J\n`")
+    assert lines[0].endswith(r"unknown `\x1b[2J\n`")
+    assert all("\x1b" not in line for line in lines)
+
+
+def test_a_file_that_is_gone_shows_no_line(tmp_path: Path) -> None:
+    printed = io.StringIO()
+    print_diagnostics([LATER], stream=printed, root=tmp_path)
+    assert printed.getvalue().count("\n") == 1
