@@ -110,7 +110,7 @@ def _collect(schema: Any, path: str, facts: dict[str, dict[str, str]]) -> None:
 def _join(path: str, steps: Pointer, child: Any) -> str:
     match steps:
         case ("properties", name):
-            return f"{path}.{name}" if path else str(name)
+            return f"{path} {name}" if path.endswith(":") else f"{path}.{name}".removeprefix(".")
         case ("$defs" | "definitions", name):
             return f"{name}:"
         case ("items",):

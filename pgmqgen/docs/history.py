@@ -11,6 +11,7 @@ from pathlib import Path
 
 _TIMEOUT_S = 60
 _MOST_COMMITS = 500
+_ID_LENGTH = 10
 _COMMIT = "\x1e"
 """Goes before each commit in git's output; no text field of ours can hold it."""
 
@@ -43,7 +44,7 @@ def read_history(folder: Path, *, root: Path) -> tuple[Commit, ...] | None:
         return None
     log = _git(
         root, "log", f"--max-count={_MOST_COMMITS}", "--raw", "-z", "--no-abbrev", "--no-renames",
-        "--no-show-signature", "--relative", f"--format={_COMMIT}%h%x00%cs%x00%s%x00", "--", str(folder),
+        "--no-show-signature", "--relative", f"--format={_COMMIT}%H%x00%cs%x00%s%x00", "--", str(folder),
     )  # fmt: skip
     if log is None:
         return None
@@ -53,7 +54,7 @@ def read_history(folder: Path, *, root: Path) -> tuple[Commit, ...] | None:
     )
     return tuple(
         Commit(
-            id=name,
+            id=name[:_ID_LENGTH],
             date=date,
             subject=subject,
             revisions=tuple(
