@@ -184,6 +184,9 @@ def _shared_tags(members: list[Shape]) -> Iterator[str]:
         known = [value for enum in values for value in enum]
         required = all(tag in member["required"] for member in members)
         strict = all("customBasePath" not in member for member in members)
-        distinct = all(values) and len(known) == len(set(known))  # 1 is True
-        if required and strict and distinct and tag.isidentifier():
+        distinct = all(values) and len(known) == len(set(known))
+        texts = all(isinstance(value, str) for value in known)
+        # datamodel-code-generator writes no list of numbers as a tag.
+        numbers = all(type(value) is int for value in known) and len(known) == len(members)
+        if required and strict and distinct and (texts or numbers) and tag.isidentifier():
             yield tag
