@@ -15,7 +15,7 @@ FOLDERS = dict(
     zip(("draft2020-12", "draft2019-09", "draft7", "draft6", "draft4"), DRAFTS, strict=True)
 )
 """The suite's folder of each draft, and the draft's metaschema."""
-REQUIRED, FORMATS = "", "optional/format"
+REQUIRED, OPTIONAL, FORMATS = "", "optional", "optional/format"
 """Parts of a draft's folder."""
 _CONFIG = """
 output = "{output}"

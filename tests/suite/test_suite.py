@@ -18,12 +18,12 @@ import pytest
 
 from pgmqgen import Contract, InvalidMessage, PayloadTypeError, Registry
 from tests.suite.exceptions import exceptions
-from tests.suite.suite import FOLDERS, FORMATS, REQUIRED, Case, make_project
+from tests.suite.suite import FOLDERS, FORMATS, OPTIONAL, REQUIRED, Case, make_project
 
-FEWEST = {REQUIRED: 600, FORMATS: 100}
+FEWEST = {REQUIRED: 600, OPTIONAL: 90, FORMATS: 100}
 
 
-@pytest.mark.parametrize("part", [REQUIRED, FORMATS], ids=["required", "formats"])
+@pytest.mark.parametrize("part", FEWEST, ids=["required", "optional", "formats"])
 @pytest.mark.parametrize("draft", FOLDERS)
 def test_generated_projects_pass(
     draft: str,
@@ -50,7 +50,7 @@ def test_every_exception_is_a_case(tmp_path: Path) -> None:
     names = {
         case.name
         for draft in FOLDERS
-        for part in (REQUIRED, FORMATS)
+        for part in FEWEST
         for case in make_project(tmp_path / draft / part / "project", draft, part, output="x")
     }
     assert exceptions("Verdicts") | exceptions("Round trips") <= names
