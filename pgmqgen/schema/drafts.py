@@ -26,7 +26,11 @@ _VOCABULARIES = {
 """Keywords by the last step of their vocabulary's URI."""
 _MOVED = frozenset({"additionalItems", "dependencies", "items"})
 """Keywords whose subschemas stand elsewhere in a newer draft."""
-
+_SPELLINGS = {
+    **{draft.partition(":")[2]: draft for draft in DRAFTS},
+    "//json-schema.org/schema": DEFAULT_DRAFT,
+}
+"""Drafts by their URI without its scheme, which many write wrongly; and the newest's alias."""
 
 INERT_BESIDE_REF = frozenset().union(*_VOCABULARIES.values()) | {"dependencies", "format"}
 """Keywords that say nothing beside a `$ref` in drafts where that stands alone."""
@@ -49,12 +53,16 @@ class Dialect:
         return self.draft in REF_STANDS_ALONE and isinstance(schema.get("$ref"), str)
 
 
+def find_draft(uri: str) -> str | None:
+    """The draft that a `$schema` names, None if it names none."""
+    return _SPELLINGS.get(uri.rstrip("#").partition(":")[2])
+
+
 def make_dialect(metaschema: Any) -> Dialect | None:
     """The dialect that a metaschema describes, None if it is made of no known draft."""
     if not isinstance(metaschema, dict) or not isinstance(metaschema.get("$schema"), str):
         return None
-    draft = metaschema["$schema"].rstrip("#")
-    if draft not in DRAFTS:
+    if (draft := find_draft(metaschema["$schema"])) is None:
         return None
     listed = metaschema.get("$vocabulary")
     if not isinstance(listed, dict):

@@ -7,8 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pgmqgen.config import Config
-from pgmqgen.schema.drafts import Dialect, make_dialect
-from pgmqgen.schema.keywords import DRAFTS
+from pgmqgen.schema.drafts import Dialect, find_draft, make_dialect
 from pgmqgen.schema.resources import Resource, Resources
 from pgmqgen.schema.source import Source, find_all_sources, read_source
 
@@ -70,8 +69,8 @@ class Library:
 
     def find_dialect(self, uri: str) -> Dialect | None:
         """What a `$schema` stands for, None if it names no draft and no metaschema at hand."""
-        if uri in DRAFTS:
-            return Dialect(uri)
+        if draft := find_draft(uri):
+            return Dialect(draft)
         path = self._vendored_copy(uri)
         return make_dialect(self.read(path).value) if path else None
 

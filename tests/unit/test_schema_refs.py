@@ -301,6 +301,20 @@ def test_files_of_several_drafts_are_said_in_the_newest(folder: Path) -> None:
     assert not any(_accepts(schema, value) for value in wrong)
 
 
+@pytest.mark.parametrize(
+    ("declared", "draft"),
+    [
+        ("https://json-schema.org/draft-07/schema#", "http://json-schema.org/draft-07/schema"),
+        ("http://json-schema.org/schema#", "https://json-schema.org/draft/2020-12/schema"),
+    ],
+)
+def test_spellings_of_drafts(folder: Path, declared: str, draft: str) -> None:
+    _write(folder, q={"$schema": declared, "dependentRequired": {"a": ["b"]}})
+    schema = _bundle(folder)
+    assert schema["$schema"].rstrip("#") == draft
+    assert _accepts(schema, {"a": 1}) == ("draft-07" in draft)
+
+
 def test_a_metaschema_may_leave_out_a_vocabulary(folder: Path) -> None:
     (folder / "pgmqgen.toml").write_text('[vendored]\n"https://example.com/" = "vendor"\n')
     (folder / "vendor").mkdir()
