@@ -17,6 +17,7 @@ MAX_NAME_LENGTH = 47
 
 Kind = Literal["standard", "unlogged", "partitioned"]
 Disposal = Literal["archive", "dead_letter"]
+Formats = Literal["assert", "annotate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class QueueSettings:
     batch_size: most messages a lease; None adapts to the handler's speed
     notify: whether a statement-level trigger wakes the workers
     dead_letter_queue: name of the dead-letter queue; None means `<name>_dlq`
+    formats: whether a text must have the `format` that its schema names, or this only describes it
     """
 
     name: str
@@ -70,6 +72,7 @@ class QueueSettings:
     batch_size: int | None = None
     notify: bool = False
     dead_letter_queue: str | None = None
+    formats: Formats = "assert"
 
     @property
     def dlq(self) -> str:
@@ -233,4 +236,5 @@ _CHECKS: dict[str, _Check] = {
     "batch_size": _whole(1),
     "notify": _flag,
     "dead_letter_queue": _name,
+    "formats": _one_of(*get_args(Formats)),
 }

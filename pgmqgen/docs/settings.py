@@ -25,6 +25,7 @@ _MEANINGS = {
     "batch_size": "most messages a lease",
     "notify": "whether a trigger wakes the workers",
     "dead_letter_queue": "queue of the dead letters",
+    "formats": "whether a text must have the format of its schema",
 }
 
 

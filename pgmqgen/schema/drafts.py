@@ -24,6 +24,21 @@ _VOCABULARIES = {
     }),
 }  # fmt: skip
 """Keywords by the last step of their vocabulary's URI."""
+_SINCE_2019 = {
+    "dependentRequired", "dependentSchemas", "maxContains", "minContains", "unevaluatedItems",
+    "unevaluatedProperties",
+}  # fmt: skip
+_SINCE_7 = {"else", "if", "then"}
+_SINCE_6 = {"const", "contains", "propertyNames"}
+_AFTER_7 = _SINCE_2019 | {"$dynamicRef", "$recursiveRef", "prefixItems"}
+MEANINGLESS = {
+    DRAFTS[0]: frozenset({"$recursiveRef", "additionalItems"}),
+    DRAFTS[1]: frozenset({"$dynamicRef", "prefixItems"}),
+    DRAFTS[2]: frozenset(_AFTER_7),
+    DRAFTS[3]: frozenset(_AFTER_7 | _SINCE_7),
+    DRAFTS[4]: frozenset(_AFTER_7 | _SINCE_7 | _SINCE_6),
+}
+"""Keywords of other drafts, which say nothing in a draft."""
 _MOVED = frozenset({"additionalItems", "dependencies", "items"})
 """Keywords whose subschemas stand elsewhere in a newer draft."""
 _SPELLINGS = {

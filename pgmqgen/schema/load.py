@@ -170,7 +170,8 @@ class _Loader:
         source = declared.source
         if not self._is_sound(source):
             return None
-        bundler = Bundler(source, self._library)
+        formats = declared.settings.formats if declared.settings else "assert"
+        bundler = Bundler(source, self._library, formats)
         schema = _bundle(bundler, source)
         found = bundler.diagnostics
         if not found and all(map(self._is_sound, bundler.sources)):

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 from pgmqgen.diagnostics import Diagnostic
-from pgmqgen.schema.drafts import INERT_BESIDE_REF, newest, stays, upgrade
+from pgmqgen.queue import Formats
+from pgmqgen.schema.drafts import INERT_BESIDE_REF, MEANINGLESS, newest, stays, upgrade
 from pgmqgen.schema.keywords import DRAFTS, LISTED, NAMED, ONE, children
 from pgmqgen.schema.library import Library, RemoteReference
 from pgmqgen.schema.resources import Resource, join
@@ -61,9 +62,10 @@ class Bundler:
     file refers to which other.
     """
 
-    def __init__(self, source: Source, library: Library) -> None:
+    def __init__(self, source: Source, library: Library, formats: Formats = "assert") -> None:
+        """Start; a bundle in which formats do not count has none."""
         self.diagnostics: list[Diagnostic] = []
-        self.source, self._library = source, library
+        self.source, self.formats, self._library = source, formats, library
         self._root = library.resources(source.path).root
         self._draft = self._root.dialect.draft
 
@@ -159,7 +161,9 @@ class Bundler:
         if not isinstance(schema, dict):
             return {}
         dialect = site.resource.dialect
-        left_out = dialect.left_out | _NAMING
+        left_out = dialect.left_out | MEANINGLESS[dialect.draft] | _NAMING
+        if self.formats == "annotate":
+            left_out |= {"format"}
         if site.pointer or site.source is not self.source:
             left_out |= {"$schema"}
         if not site.pointer:

@@ -37,12 +37,17 @@ def find_shared(bundlers: Sequence[Bundler], library: Library) -> tuple[SharedSc
         parts |= {place for place in bundler.origins.values() if place.path != bundler.source.path}
         links |= bundler.links
     groups = _group({place.path for place in parts}, links)
-    return tuple(_share(group, parts, library) for group in groups)
+    return tuple(_share(group, parts, bundlers, library) for group in groups)
 
 
-def _share(group: Sequence[Path], parts: Iterable[Origin], library: Library) -> SharedSchemas:
+def _share(
+    group: Sequence[Path], parts: Iterable[Origin], bundlers: Sequence[Bundler], library: Library
+) -> SharedSchemas:
     wanted = sorted((place for place in parts if place.path in group), key=repr)
-    bundler = Bundler(library.read(group[0]), library)
+    # The classes must do for each queue: where formats do not count, a date may be any text.
+    used = (each for each in bundlers if any(source.path in group for source in each.sources))
+    loose = any(each.formats == "annotate" for each in used)
+    bundler = Bundler(library.read(group[0]), library, "annotate" if loose else "assert")
     schema = bundler.bundle_parts(wanted)
     labels = {path: library.read(path).label for path in group}
     return SharedSchemas(labels=labels, schema=schema, origins=bundler.origins)

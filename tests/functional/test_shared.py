@@ -7,11 +7,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from pgmqgen.errors import InvalidMessage
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -230,3 +233,23 @@ def test_type_checkers_know_shared_classes(generated: _Generated) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith("use.py:5: error: Incompatible types in assignment"), done.stdout
     assert lines[-1].startswith("Found 1 error in 1 file"), done.stdout
+
+
+def test_a_format_that_only_describes_is_typed_as_text(generated: _Generated) -> None:
+    day = {"type": "string", "format": "date"}
+    loose = {**_queue(own=day, shared={"$ref": "shared/a.json"}), "x-pgmq": {"formats": "annotate"}}
+    schemas = {
+        "schemas/loose.json": loose,
+        "schemas/strict.json": _queue(own=day, shared={"$ref": "shared/a.json"}),
+        "schemas/shared/a.json": _queue(day=day),
+    }
+    generated.write(schemas)
+    value = {"own": "soon", "shared": {"day": "never"}}
+    assert generated.round_trip("loose", value).own == "soon"
+    contract = generated.load("strict").contract
+    for wrong in ({"own": "soon"}, {"shared": {"day": "never"}}):
+        with pytest.raises(InvalidMessage, match="date"):
+            contract.validate(wrong)
+    both = generated.round_trip("strict", {"own": "2026-01-31", "shared": {"day": "2026-01-31"}})
+    assert both.own == date(2026, 1, 31)
+    assert both.shared.day == "2026-01-31"  # one class for both queues

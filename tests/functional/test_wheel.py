@@ -106,9 +106,11 @@ def test_the_wheel_holds_the_package_only(wheel: Path) -> None:
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"pgmqgen"}
     assert len(tops) == 2
-    templates = {path.name for path in (REPOSITORY / "templates").iterdir() if path.is_file()}
+    folder = REPOSITORY / "templates"
+    templates = {path.relative_to(folder).as_posix() for path in folder.rglob("*.jinja")}
     assert templates
-    assert templates == {Path(name).name for name in names if "/templates/" in name}
+    packed = {name.partition("/templates/")[2] for name in names if "/templates/" in name}
+    assert templates == packed
     assert "pgmqgen/py.typed" in names
     assert not [name for name in names if "__pycache__" in name]
 

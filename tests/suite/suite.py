@@ -59,6 +59,8 @@ def make_project(folder: Path, draft: str, part: str, *, output: str) -> list[Ca
         queue, schema = f"q{number:04}", group["schema"]
         if isinstance(schema, dict):
             schema = {"$schema": FOLDERS[draft], **schema}
+            if (part, file) == (REQUIRED, "format"):  # they expect annotations
+                schema["x-pgmq"] = {"formats": "annotate"}
         (folder / "schemas" / f"{queue}.json").write_text(json.dumps(schema))
         cases += (
             Case(

@@ -11,8 +11,8 @@ import jsonschema_rs
 
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.queue import suggest
-from pgmqgen.schema.drafts import INERT_BESIDE_REF
-from pgmqgen.schema.keywords import DRAFTS, LISTED, NAMED, ONE
+from pgmqgen.schema.drafts import INERT_BESIDE_REF, MEANINGLESS
+from pgmqgen.schema.keywords import LISTED, NAMED, ONE
 from pgmqgen.schema.lint.rule import warning
 from pgmqgen.schema.lint.subject import Subject, types
 from pgmqgen.schema.text import Pointer
@@ -78,16 +78,6 @@ _OF_TYPE = {
         "additionalProperties", "dependentRequired", "maxProperties", "minProperties",
         "patternProperties", "properties", "propertyNames", "required",
     ),
-}  # fmt: skip
-_SINCE_2019 = ("dependentRequired", "dependentSchemas", "maxContains", "minContains",
-               "unevaluatedItems", "unevaluatedProperties")  # fmt: skip
-_MISSING = {
-    DRAFTS[0]: ("additionalItems",),
-    DRAFTS[1]: ("prefixItems",),
-    DRAFTS[2]: ("prefixItems", *_SINCE_2019),
-    DRAFTS[3]: ("else", "if", "prefixItems", "then", *_SINCE_2019),
-    DRAFTS[4]: ("const", "contains", "else", "if", "prefixItems", "propertyNames", "then",
-                *_SINCE_2019),
 }  # fmt: skip
 _KNOWN = ONE | LISTED | NAMED | INERT_BESIDE_REF | {
     "$anchor", "$comment", "$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor",
@@ -166,7 +156,7 @@ def _type(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterator[Dia
 
 def _draft(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterator[Diagnostic]:
     draft = subject.dialect.draft
-    for keyword in _MISSING[draft]:
+    for keyword in MEANINGLESS[draft]:
         if keyword in schema:
             place = subject.source.key_place((*at, keyword))
             message = f"`{keyword}` has no effect in `{draft}`"
