@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 from pgmqgen import errors
-from pgmqgen.cli import demo, dev, docs, generate, init, lint, migrate, send, worker
+from pgmqgen.cli import demo, dev, docs, generate, init, lint, migrate, send, templates, worker
+from pgmqgen.cli.errors import print_error
 
 _EXIT_CODES: tuple[tuple[type[errors.PgmqgenError], int], ...] = (
     (errors.ConfigError, 2),
@@ -41,6 +42,7 @@ app.command()(migrate.migrate)
 app.command()(worker.worker)
 app.command()(send.send)
 app.command()(demo.demo)
+app.add_typer(templates.app, name="templates")
 app.add_typer(dev.app, name="dev")
 
 
@@ -77,7 +79,7 @@ def run(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except errors.PgmqgenError as error:
-        _print_error(error)
+        print_error(error)
         return next(code for kind, code in _EXIT_CODES if isinstance(error, kind))
     except Exception:
         traceback.print_exc()
@@ -85,13 +87,3 @@ def run(arguments: list[str] | None = None) -> int:
             "error: this is a bug in pgmqgen; please report it with the lines above", err=True
         )
         return 4
-
-
-def _print_error(error: errors.PgmqgenError) -> None:
-    if isinstance(error, errors.SchemaError):
-        from pgmqgen.diagnostics import print_diagnostics
-
-        print_diagnostics(error.diagnostics)
-    typer.echo(f"error: {error.message}", err=True)
-    if error.hint:
-        typer.echo(f"help: {error.hint}", err=True)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from pgmqgen.cli.errors import print_error
 
 if TYPE_CHECKING:
     from pgmqgen.codegen.write import Comparison
     from pgmqgen.config import Config
 
 
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
 def generate(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 1 if the output is stale.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Like --check, and show what would change.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Generate again whenever a file changes.")
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite generated files that were edited by hand.")
@@ -24,30 +37,83 @@ def generate(
     \b
     pgmqgen generate
     pgmqgen generate --check
+    pgmqgen generate --watch
     """
+    from pgmqgen.config import load_config
+
+    if watch and (check or diff):
+        raise typer.BadParameter("--watch writes: it does not go with --check and --diff")
+    if watch:
+        return _watch(force)
+    config = load_config()
+    queues, comparison = _compare(config)
+    if diff:
+        return _show_diff(comparison, config)
+    if check:
+        return _report_stale(comparison, config)
+    _write(queues, comparison, config, force)
+    return 0
+
+
+def _compare(config: Config) -> tuple[int, Comparison]:
+    """How many queues there are, and what writing would do. Raises SchemaError."""
     from pgmqgen.codegen.format import format_files
     from pgmqgen.codegen.plan import plan
     from pgmqgen.codegen.render import render
-    from pgmqgen.codegen.write import compare, write
-    from pgmqgen.config import load_config
+    from pgmqgen.codegen.templates import find_strangers
+    from pgmqgen.codegen.write import compare
     from pgmqgen.diagnostics import print_diagnostics
     from pgmqgen.errors import SchemaError
     from pgmqgen.schema.load import load
 
-    config = load_config()
     schemas = load(config)
     if schemas.errors:
         raise SchemaError(schemas.diagnostics)
     print_diagnostics(schemas.diagnostics)
+    for path, hint in find_strangers(config):
+        name = path.relative_to(config.root).as_posix()
+        typer.echo(f"warning: `{name}` overrides no template", err=True)
+        typer.echo(f"help: {hint or '`pgmqgen templates list` shows the names'}", err=True)
     files = format_files(render(plan(schemas, config), config.templates), config.root)
-    comparison = compare(files, config.output)
-    if check:
-        return _report_stale(comparison, config)
+    return len(schemas.queues), compare(files, config.output)
+
+
+def _write(queues: int, comparison: Comparison, config: Config, force: bool) -> None:
+    from pgmqgen.codegen.write import write
+
     if comparison.edited and not force:
         raise _edited_error(comparison, config)
     write(comparison)
-    typer.echo(_summary(len(schemas.queues), comparison))
-    return 0
+    typer.echo(_summary(queues, comparison))
+
+
+def _watch(force: bool) -> int:
+    """Generate after every change, until interrupted; errors are shown and waited out."""
+    from pgmqgen.codegen.watch import watch
+    from pgmqgen.config import load_config
+    from pgmqgen.errors import PgmqgenError
+
+    config = load_config()
+    while True:
+        watched = config
+        for _ in watch(watched):
+            try:
+                config = load_config()
+                _write(*_compare(config), config, force)
+            except PgmqgenError as error:
+                print_error(error)
+            if config != watched:
+                break
+
+
+def _show_diff(comparison: Comparison, config: Config) -> int:
+    from pgmqgen.codegen.diff import diff
+
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    for line in diff(comparison, config.root):
+        colour = _COLOURS.get(line[:1]) if coloured else None
+        typer.echo(typer.style(line, fg=colour) if colour else line)
+    return 1 if comparison.stale else 0
 
 
 def _report_stale(comparison: Comparison, config: Config) -> int:

@@ -5,6 +5,7 @@ The user's ruff configuration has no say, so that the output is the same everywh
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import tempfile
 from dataclasses import replace
@@ -29,11 +30,25 @@ def format_files(files: list[RenderedFile], root: Path) -> list[RenderedFile]:
         copies = [folder / file.path.relative_to(root) for file in files]
         for file, copy in zip(files, copies, strict=True):
             copy.parent.mkdir(parents=True, exist_ok=True)
+            _check_syntax(file, root)
             copy.write_text(file.text, encoding="utf-8", newline="\n")
         _run_ruff(folder, "check", "--fix", "--exit-zero", "--select=I,F401")
         _run_ruff(folder, "format")
         texts = [copy.read_text(encoding="utf-8") for copy in copies]
     return [replace(file, text=text) for file, text in zip(files, texts, strict=True)]
+
+
+def _check_syntax(file: RenderedFile, root: Path) -> None:
+    if file.path.suffix != ".py":
+        return
+    try:
+        ast.parse(file.text)
+    except SyntaxError as error:
+        name = file.path.relative_to(root).as_posix()
+        raise GenerateError(
+            f"`{name}` is not Python, in line {error.lineno}: {error.msg}",
+            hint=f"look at the template `{file.template}`; if it is not yours, report the schema",
+        ) from error
 
 
 def _run_ruff(folder: Path, command: str, *options: str) -> None:

@@ -21,13 +21,21 @@ _SHIPPED = (
 )
 
 
+def shipped_templates() -> dict[str, Path]:
+    """The templates that come with pgmqgen, by name."""
+    folder = next(folder for folder in _SHIPPED if folder.is_dir())
+    paths = sorted(folder.rglob("*.jinja"))
+    return {path.relative_to(folder).as_posix(): path for path in paths}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedFile:
-    """One finished file, in memory; `path` is absolute."""
+    """One finished file, in memory; `path` is absolute, `template` what it was made from."""
 
     path: Path
     text: str
     policy: Policy
+    template: str = ""
 
 
 def render(jobs: Iterable[RenderJob], templates: Path | None = None) -> list[RenderedFile]:
@@ -48,7 +56,7 @@ def _render_job(job: RenderJob, environment: jinja2.Environment) -> RenderedFile
         line = f":{error.lineno}" if isinstance(error, jinja2.TemplateSyntaxError) else ""
         message = f"the template `{job.template}`{line} fails: {error}"
         raise GenerateError(message) from error
-    return RenderedFile(path=job.path, text=text, policy=job.policy)
+    return RenderedFile(path=job.path, template=job.template, text=text, policy=job.policy)
 
 
 def _make_environment(templates: Path | None) -> jinja2.Environment:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -295,3 +297,41 @@ def test_the_registry_imports_nothing_of_the_queues(shop: Path, run_pgmqgen: Run
         [sys.executable, "-c", code], cwd=shop, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[] False\n"
+
+
+def test_diff(shop: Path, run_pgmqgen: Run) -> None:
+    _generate(run_pgmqgen)
+    assert _generate(run_pgmqgen, "--diff").stdout == ""
+    _write_schema(shop, "ping", {"type": "object", "properties": {"m": {"type": "integer"}}})
+    _write_schema(shop, "pong", {"type": "object"})
+    (shop / "schemas" / "send_email.json").unlink()
+    (shop / "generated" / "handlers" / "send_email.py").unlink()
+    before = _tree(shop)
+    shown = _generate(run_pgmqgen, "--diff", code=1).stdout
+    assert _tree(shop) == before
+    assert "--- a/generated/ping/models.py\n+++ b/generated/ping/models.py\n@@ " in shown
+    assert "-    n: int | None = None\n+    m: int | None = None\n" in shown
+    assert "--- /dev/null\n+++ b/generated/pong/models.py\n" in shown
+    assert "--- a/generated/send_email/models.py\n+++ /dev/null\n" in shown
+    assert "\x1b" not in shown
+    patch = shop / "changes.diff"
+    patch.write_text(shown)
+    subprocess.run(["git", "apply", "--unsafe-paths", patch], cwd=shop, check=True)
+    _generate(run_pgmqgen, "--check")
+
+
+def test_diff_is_coloured_on_a_terminal_only(shop: Path) -> None:
+    command = shlex.join([str(Path(sys.executable).with_name("pgmqgen")), "generate", "--diff"])
+    terminal = ["script", "--quiet", "--return", "--command", command, os.devnull]
+    for colours, env in ((True, {}), (False, {"NO_COLOR": "1"})):
+        shown = subprocess.run(
+            terminal, cwd=shop, env=os.environ | env, capture_output=True, text=True, check=False
+        ).stdout
+        assert ("\x1b[32m+" in shown) is colours
+        assert "models.py" in shown
+
+
+def test_watch_does_not_go_with_check(shop: Path, run_pgmqgen: Run) -> None:
+    done = run_pgmqgen("generate", "--watch", "--check")
+    assert done.returncode == 2
+    assert "--watch writes: it does not go with --check and --diff" in done.stderr
