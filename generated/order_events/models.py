@@ -13,6 +13,19 @@ from ..shared.money import Money
 __all__ = ["Money", "OrderCancelled", "OrderCreated", "OrderEvent", "OrderLine", "OrderPaid"]
 
 
+class OrderCancelled(BaseModel):
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    type: Literal["order_cancelled"]
+    order_id: str
+    """
+    Identifies the order.
+    """
+    reason: Literal["customer", "fraud", "out_of_stock"] | None = None
+
+
 class OrderPaid(BaseModel):
     model_config = ConfigDict(
         extra="allow",
@@ -25,19 +38,6 @@ class OrderPaid(BaseModel):
     """
     total: Money
     paid_at: DateTime
-
-
-class OrderCancelled(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    type: Literal["order_cancelled"]
-    order_id: str
-    """
-    Identifies the order.
-    """
-    reason: Literal["customer", "fraud", "out_of_stock"] | None = None
 
 
 class OrderLine(BaseModel):

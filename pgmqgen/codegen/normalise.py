@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import unicodedata
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,9 +91,11 @@ class _Normaliser:
         self._imports: dict[str, tuple[tuple[str, ...], str]] = {}
         self._links: dict[str, str] = {}
         self._open: list[str] = []  # references whose targets are being shaped
+        self._pending: deque[tuple[str, Shape, list[str]]] = deque()
 
     def run(self, names: Mapping[str, str]) -> Normal:
         shapes = {ref: self._root(ref, name) for ref, name in names.items()}
+        self._fill()
         everything = [*shapes.values(), *self._classes.values()]
         discriminate(everything, self._classes)
         make_room(everything, self._classes)
@@ -268,8 +271,13 @@ class _Normaliser:
         own = self._free_name(base)
         self._links[ref] = f"#/$defs/{own}"
         self._classes[own] = ANY  # taken from now on, also by references from inside
-        self._classes[own] = self._class(flat, own)
+        self._pending.append((own, flat, [*self._open]))  # not at once: a chain may be long
         return {"$ref": self._links[ref]}
+
+    def _fill(self) -> None:
+        while self._pending:
+            name, flat, self._open = self._pending.popleft()
+            self._classes[name] = self._class(flat, name)
 
     @contextmanager
     def _opened(self, refs: list[str]) -> Iterator[None]:

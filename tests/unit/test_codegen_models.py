@@ -188,3 +188,14 @@ def test_formats_have_python_types(monkeypatch: pytest.MonkeyPatch) -> None:
     assert written["id"] == str(later.id)
     with pytest.raises(ValidationError, match="timezone"):
         contract.payload(at=datetime(2024, 1, 1))
+
+
+def test_definitions_that_lead_one_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    definitions = {
+        f"D{i}": {"type": "object", "properties": {"next": {"$ref": f"#/$defs/D{i + 1}"}}}
+        for i in range(300)
+    }
+    schema = {"$ref": "#/$defs/D0", "$defs": {**definitions, "D300": RESTING}}
+    module = _import(schema, monkeypatch)
+    payload = module.Payload.model_validate({"next": {"next": {}}})
+    assert type(payload.next.next) is module.D2
