@@ -91,7 +91,7 @@ class _Normaliser:
         self._imports: dict[str, tuple[tuple[str, ...], str]] = {}
         self._links: dict[str, str] = {}
         self._open: list[str] = []  # references whose targets are being shaped
-        self._pending: deque[tuple[str, Shape, list[str]]] = deque()
+        self._pending: deque[tuple[str, Shape]] = deque()
 
     def run(self, names: Mapping[str, str]) -> Normal:
         shapes = {ref: self._root(ref, name) for ref, name in names.items()}
@@ -271,12 +271,12 @@ class _Normaliser:
         own = self._free_name(base)
         self._links[ref] = f"#/$defs/{own}"
         self._classes[own] = ANY  # taken from now on, also by references from inside
-        self._pending.append((own, flat, [*self._open]))  # not at once: a chain may be long
+        self._pending.append((own, flat))  # not at once: a chain may be long
         return {"$ref": self._links[ref]}
 
     def _fill(self) -> None:
         while self._pending:
-            name, flat, self._open = self._pending.popleft()
+            name, flat = self._pending.popleft()
             self._classes[name] = self._class(flat, name)
 
     @contextmanager

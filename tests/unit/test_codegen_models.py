@@ -199,3 +199,20 @@ def test_definitions_that_lead_one_to_the_next(monkeypatch: pytest.MonkeyPatch) 
     module = _import(schema, monkeypatch)
     payload = module.Payload.model_validate({"next": {"next": {}}})
     assert type(payload.next.next) is module.D2
+
+
+def test_a_union_within_its_own_branch(monkeypatch: pytest.MonkeyPatch) -> None:
+    pets = {"type": "array", "items": {"$ref": "#/$defs/Pet"}}
+    kinds = {
+        kind: {
+            "type": "object",
+            "required": ["kind"],
+            "properties": {"kind": {"const": kind}, "friends": pets},
+        }
+        for kind in ("Cat", "Dog")
+    }
+    union = {"oneOf": [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}]}
+    schema = {"$ref": "#/$defs/Pet", "$defs": {**kinds, "Pet": union}}
+    module = _import(schema, monkeypatch)
+    cat = module.Cat.model_validate({"kind": "Cat", "friends": [{"kind": "Dog"}]})
+    assert type(cat.friends[0]) is module.Dog
