@@ -11,6 +11,7 @@ import typer
 from pgmqgen.cli.errors import print_error
 
 if TYPE_CHECKING:
+    from pgmqgen.codegen.build import Build
     from pgmqgen.codegen.write import Comparison
     from pgmqgen.config import Config
 
@@ -46,45 +47,37 @@ def generate(
     if watch:
         return _watch(force)
     config = load_config()
-    queues, comparison = _compare(config)
+    made = _build(config)
     if diff:
-        return _show_diff(comparison, config)
+        return _show_diff(made.comparison, config)
     if check:
-        return _report_stale(comparison, config)
-    _write(queues, comparison, config, force)
+        return _report_stale(made.comparison, config)
+    _finish(made, config, force)
     return 0
 
 
-def _compare(config: Config) -> tuple[int, Comparison]:
-    """How many queues there are, and what writing would do. Raises SchemaError."""
-    from pgmqgen.codegen.format import format_files
-    from pgmqgen.codegen.plan import plan
-    from pgmqgen.codegen.render import render
+def _build(config: Config) -> Build:
+    """Make all files, and print what is to be said of their sources. Raises SchemaError."""
+    from pgmqgen.codegen.build import build
     from pgmqgen.codegen.templates import find_strangers
-    from pgmqgen.codegen.write import compare
     from pgmqgen.diagnostics import print_diagnostics
-    from pgmqgen.errors import SchemaError
-    from pgmqgen.schema.load import load
 
-    schemas = load(config)
-    if schemas.errors:
-        raise SchemaError(schemas.diagnostics)
-    print_diagnostics(schemas.diagnostics)
+    made = build(config)
+    print_diagnostics(made.diagnostics)
     for path, hint in find_strangers(config):
         name = path.relative_to(config.root).as_posix()
         typer.echo(f"warning: `{name}` overrides no template", err=True)
         typer.echo(f"help: {hint or '`pgmqgen templates list` shows the names'}", err=True)
-    files = format_files(render(plan(schemas, config), config.templates), config.root)
-    return len(schemas.queues), compare(files, config.output)
+    return made
 
 
-def _write(queues: int, comparison: Comparison, config: Config, force: bool) -> None:
-    from pgmqgen.codegen.write import write
+def _finish(made: Build, config: Config, force: bool) -> None:
+    from pgmqgen.codegen.build import finish
 
-    if comparison.edited and not force:
-        raise _edited_error(comparison, config)
-    write(comparison)
-    typer.echo(_summary(queues, comparison))
+    if made.comparison.edited and not force:
+        raise _edited_error(made.comparison, config)
+    finish(made, config)
+    typer.echo(_summary(made.queues, made.comparison))
 
 
 def _watch(force: bool) -> int:
@@ -99,7 +92,7 @@ def _watch(force: bool) -> int:
         for _ in watch(watched):
             try:
                 config = load_config()
-                _write(*_compare(config), config, force)
+                _finish(_build(config), config, force)
             except PgmqgenError as error:
                 print_error(error)
             if config != watched:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.render import RenderedFile
 from pgmqgen.errors import ConfigError, GenerateError
 
@@ -21,21 +23,45 @@ _SETTINGS = (
     "--target-version=py311",
     "--config=line-length=100",
 )
+_RULES = ("--fix", "--exit-zero", "--select=I,F401")
 
 
-def format_files(files: list[RenderedFile], root: Path) -> list[RenderedFile]:
-    """Sort imports, drop unused ones and format; all files at once."""
+def format_files(
+    files: list[RenderedFile], root: Path, memory: Memory | None = None
+) -> list[RenderedFile]:
+    """Sort imports, drop unused ones and format; all files at once that `memory` has not."""
+    memory = memory or Memory()
+    keys = _make_keys(files, root, memory)
+    unknown = [file for file in files if memory.find(keys[file.path]) is None]
+    for path, text in _format_texts(unknown, {file.path.parent for file in files}, root):
+        memory.keep(keys[path], text)
+    return [replace(file, text=memory.find(keys[file.path]) or "") for file in files]
+
+
+def _make_keys(files: list[RenderedFile], root: Path, memory: Memory) -> dict[Path, str]:
+    """Ruff tells the project's own modules by the folders that are there."""
+    names = {file.path: file.path.relative_to(root).as_posix() for file in files}
+    layout = sorted({"/".join(name.split("/")[:2]) for name in names.values()})
+    settings = (*_SETTINGS, *_RULES, *layout)
+    return {file.path: memory.key(*settings, names[file.path], file.text) for file in files}
+
+
+def _format_texts(
+    files: list[RenderedFile], folders: set[Path], root: Path
+) -> Iterator[tuple[Path, str]]:
+    if not files:
+        return
     with tempfile.TemporaryDirectory(prefix="pgmqgen-") as name:
-        folder = Path(name)
-        copies = [folder / file.path.relative_to(root) for file in files]
-        for file, copy in zip(files, copies, strict=True):
-            copy.parent.mkdir(parents=True, exist_ok=True)
+        copies = {file.path: Path(name) / file.path.relative_to(root) for file in files}
+        for folder in folders:
+            (Path(name) / folder.relative_to(root)).mkdir(parents=True, exist_ok=True)
+        for file in files:
             _check_syntax(file, root)
-            copy.write_text(file.text, encoding="utf-8", newline="\n")
-        _run_ruff(folder, "check", "--fix", "--exit-zero", "--select=I,F401")
-        _run_ruff(folder, "format")
-        texts = [copy.read_text(encoding="utf-8") for copy in copies]
-    return [replace(file, text=text) for file, text in zip(files, texts, strict=True)]
+            copies[file.path].write_text(file.text, encoding="utf-8", newline="\n")
+        _run_ruff(Path(name), "check", *_RULES)
+        _run_ruff(Path(name), "format")
+        for path, copy in copies.items():
+            yield path, copy.read_text(encoding="utf-8")
 
 
 def _check_syntax(file: RenderedFile, root: Path) -> None:

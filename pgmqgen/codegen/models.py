@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
+from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.edits import cut, defined_names, export, find_class, inline_roots, name_aliases
 from pgmqgen.codegen.normalise import External, normalise
 from pgmqgen.codegen.unions import Shape
@@ -50,6 +51,7 @@ def make_models(
     taken: frozenset[str] = frozenset(),
     externals: Mapping[str, External] | None = None,
     module: tuple[str, ...] = ("queue", "models"),
+    memory: Memory | None = None,
 ) -> Models:
     """Make a module that defines the type `payload`, and no name that is `taken`.
 
@@ -58,7 +60,7 @@ def make_models(
     """
     normal = normalise(schema, {"#": payload}, taken=taken, externals=externals)
     shape = normal.shapes["#"]
-    source, annotation = _generate(normal.classes, shape)
+    source, annotation = _generate(normal.classes, shape, memory)
     if shape != {"$ref": f"#/$defs/{payload}"}:
         source = source.replace(_FUTURE, f"{_FUTURE}from typing import TypeAlias\n", 1)
         source += f"\n\n{payload}: TypeAlias = {ast.unparse(annotation)}\n"
@@ -79,10 +81,11 @@ def make_definitions(
     *,
     externals: Mapping[str, External],
     module: tuple[str, ...],
+    memory: Memory | None = None,
 ) -> Definitions:
     """Make a module of what stands at some references, each with a name for want of a title."""
     normal = normalise(schema, names, externals=externals)
-    source, _ = _generate(normal.classes, {})
+    source, _ = _generate(normal.classes, {}, memory)
     found = {
         ref: External(module=module, shape=shape, classes=normal.classes)
         for ref, shape in normal.shapes.items()
@@ -90,7 +93,9 @@ def make_definitions(
     return Definitions(models=_finish(source, normal.imports, module), externals=found)
 
 
-def _generate(classes: Mapping[str, Shape], payload: Shape) -> tuple[str, ast.expr]:
+def _generate(
+    classes: Mapping[str, Shape], payload: Shape, memory: Memory | None
+) -> tuple[str, ast.expr]:
     """The source of classes, and the annotation that says `payload`."""
     carrier = {
         "type": "object",
@@ -98,10 +103,16 @@ def _generate(classes: Mapping[str, Shape], payload: Shape) -> tuple[str, ast.ex
         "required": ["payload"],
         "$defs": classes,
     }
-    source = inline_roots(name_aliases(_run(carrier)))
+    source = _recall(json.dumps(carrier), memory or Memory())
     node = find_class(source, _ROOT)
     field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
     return cut(source, {_ROOT}), field.annotation
+
+
+def _recall(shape: str, memory: Memory) -> str:
+    key = memory.key("models", shape)
+    known = memory.find(key)
+    return memory.keep(key, inline_roots(name_aliases(_run(shape)))) if known is None else known
 
 
 def _finish(
@@ -122,7 +133,7 @@ def _finish(
     return Models(source=source, names=names)
 
 
-def _run(shape: Shape) -> str:
+def _run(shape: str) -> str:
     try:
         import datamodel_code_generator as dcg
     except ImportError as error:
@@ -130,7 +141,7 @@ def _run(shape: Shape) -> str:
             "the code generator is not installed", hint="install pgmqgen[codegen]"
         ) from error
     source = dcg.generate(
-        json.dumps(shape),
+        shape,
         input_file_type=dcg.InputFileType.JsonSchema,
         output_model_type=dcg.DataModelType.PydanticV2BaseModel,
         target_python_version=dcg.PythonVersion.PY_311,

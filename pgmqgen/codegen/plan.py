@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.models import Models, make_models
 from pgmqgen.codegen.shared import Shared, make_shared
 from pgmqgen.config import Config
@@ -30,11 +31,12 @@ class RenderJob:
     context: Mapping[str, Any]
 
 
-def plan(schemas: SchemaSet, config: Config) -> Iterator[RenderJob]:
-    """Yield a job for each file of the generated package."""
+def plan(schemas: SchemaSet, config: Config, memory: Memory | None = None) -> Iterator[RenderJob]:
+    """Yield a job for each file of the generated package; `memory` spares making models again."""
+    memory = memory or Memory()
     output, handlers = config.output, config.handlers
-    shared = make_shared(schemas, config)
-    queues = [_describe(queue, shared, config) for queue in schemas.queues]
+    shared = make_shared(schemas, config, memory)
+    queues = [_describe(queue, shared, config, memory) for queue in schemas.queues]
     everything = {"queues": queues}
     yield RenderJob(template="package.py.jinja", path=output / "__init__.py", context=everything)
     yield RenderJob(template="py.typed.jinja", path=output / "py.typed", context={})
@@ -81,7 +83,7 @@ _QUEUE_FILES = {
 }
 
 
-def _describe(queue: QueueSchema, shared: Shared, config: Config) -> dict[str, Any]:
+def _describe(queue: QueueSchema, shared: Shared, config: Config, memory: Memory) -> dict[str, Any]:
     """What templates know of a queue."""
     producers = (f"{queue.class_prefix}Producer", f"Async{queue.class_prefix}Producer")
     models = make_models(
@@ -90,6 +92,7 @@ def _describe(queue: QueueSchema, shared: Shared, config: Config) -> dict[str, A
         taken=frozenset(producers),
         externals=shared.visible(queue.origins),
         module=(queue.module, "models"),
+        memory=memory,
     )
     return {
         "name": queue.name,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.models import Models, make_definitions, make_exports
 from pgmqgen.codegen.normalise import External, class_of
 from pgmqgen.config import Config
@@ -42,22 +43,28 @@ class Shared:
         }
 
 
-def make_shared(schemas: SchemaSet, config: Config) -> Shared:
+def make_shared(schemas: SchemaSet, config: Config, memory: Memory) -> Shared:
     """Make the modules, each before those that import from it."""
     shared = Shared()
     paths = _name_modules(schemas, config)
     for group in schemas.shared:
-        _add_group(shared, group, paths)
+        _add_group(shared, group, paths, memory)
     return shared
 
 
-def _add_group(shared: Shared, group: SharedSchemas, paths: Mapping[Path, tuple[str, ...]]) -> None:
+def _add_group(
+    shared: Shared,
+    group: SharedSchemas,
+    paths: Mapping[Path, tuple[str, ...]],
+    memory: Memory,
+) -> None:
     first, *others = group.labels
     made = make_definitions(
         group.schema,
         {ref: place.path.stem for ref, place in group.roots.items()},
         externals=shared.visible(group.origins),
         module=paths[first],
+        memory=memory,
     )
     shared.externals.update({place: made.externals[ref] for ref, place in group.roots.items()})
     if not made.models.names:

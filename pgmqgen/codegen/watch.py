@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pgmqgen.codegen.inputs import input_folders
 from pgmqgen.config import Config
 from pgmqgen.errors import ConfigError
 
@@ -25,7 +26,7 @@ def watch(config: Config) -> Iterator[None]:
         import watchfiles
     except ImportError as error:
         raise ConfigError("watchfiles is not installed", hint="install pgmqgen[codegen]") from error
-    folders = [folder for folder in watched_folders(config) if folder.is_dir()]
+    folders = [folder for folder in input_folders(config) if folder.is_dir()]
     before = _stamp(config)
     started = False
     for changes in watchfiles.watch(
@@ -43,12 +44,6 @@ def watch(config: Config) -> Iterator[None]:
             yield
 
 
-def watched_folders(config: Config) -> tuple[Path, ...]:
-    """The folders whose files the output depends on, be they there or not."""
-    templates = [config.templates] if config.templates else []
-    return (config.schemas, *templates, *config.vendored.values())
-
-
 def _is_output(config: Config, path: str) -> bool:
     return config.output in Path(path).parents
 
@@ -57,4 +52,4 @@ def _stamp(config: Config) -> Stamps:
     """What is polled, for it lies beside much that does not matter."""
     files = [config.root / name for name in _CONFIGURATION]
     times: Stamps = {path: path.stat().st_mtime_ns if path.is_file() else None for path in files}
-    return times | {folder: int(folder.is_dir()) for folder in watched_folders(config)}
+    return times | {folder: int(folder.is_dir()) for folder in input_folders(config)}

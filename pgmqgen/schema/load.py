@@ -77,12 +77,13 @@ class SchemaSet:
     """All queues of a project, sorted by name, and what is wrong with its files.
 
     Where a diagnostic is an error, the queues are incomplete. `shared` has what refers to
-    another of them after it.
+    another of them after it; `files` are all that were read.
     """
 
     queues: tuple[QueueSchema, ...]
     shared: tuple[SharedSchemas, ...]
     diagnostics: tuple[Diagnostic, ...]
+    files: tuple[Path, ...]
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -156,6 +157,7 @@ class _Loader:
             queues=tuple(sorted(made, key=lambda queue: queue.name)),
             shared=find_shared(self._bundlers, self._library),
             diagnostics=arrange(filter(self._policy.counts, self._diagnostics)),
+            files=tuple(source.path for source in self._library.sources),
         )
 
     def _declare(self, source: Source) -> Declaration:
