@@ -218,7 +218,10 @@ def test_own_templates_go_first(shop: Path, run_pgmqgen: Run) -> None:
     done = _generate(run_pgmqgen, code=1)
     assert "the template `handler.py.jinja` fails" in done.stderr
     template.write_text("def (\n")
-    assert "`generated/handlers/ping.py` is not Python, in line 1" in _generate(run_pgmqgen, code=1).stderr
+    assert (
+        "`generated/handlers/ping.py` is not Python, in line 1"
+        in _generate(run_pgmqgen, code=1).stderr
+    )
     (shop / "pgmqgen.toml").write_text('templates = "nope"\n')
     assert "there is no templates folder" in _generate(run_pgmqgen, code=2).stderr
 
