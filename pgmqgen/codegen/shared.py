@@ -13,7 +13,7 @@ from pgmqgen.codegen.models import Models, make_definitions, make_exports
 from pgmqgen.codegen.normalise import External, class_of
 from pgmqgen.config import Config
 from pgmqgen.schema.load import SchemaSet
-from pgmqgen.schema.names import module_name
+from pgmqgen.schema.names import module_name, pascal_case
 from pgmqgen.schema.refs import Origin
 from pgmqgen.schema.sharing import SharedSchemas
 
@@ -61,7 +61,7 @@ def _add_group(
     first, *others = group.labels
     made = make_definitions(
         group.schema,
-        {ref: place.path.stem for ref, place in group.roots.items()},
+        {ref: pascal_case(place.path.stem) or "Shared" for ref, place in group.roots.items()},
         externals=shared.visible(group.origins),
         module=paths[first],
         memory=memory,

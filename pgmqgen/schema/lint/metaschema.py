@@ -55,7 +55,9 @@ def too_deep(source: Source) -> Diagnostic:
 @cache
 def _metaschema(draft: str) -> jsonschema_rs.Validator:
     reference = draft if draft.startswith("https") else f"{draft}#"
-    return jsonschema_rs.validator_for({"$schema": reference, "$ref": reference}, offline=True)
+    # Published schemas have a `$ref` such as `#/definitions/A<B>`, which is no URI but resolves.
+    schema = {"$schema": reference, "$ref": reference}
+    return jsonschema_rs.validator_for(schema, offline=True, validate_formats=False)
 
 
 def _explain(pointer: Pointer, error: jsonschema_rs.ValidationError) -> str:

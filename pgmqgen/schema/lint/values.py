@@ -58,9 +58,12 @@ def _first_error(
     registry: jsonschema_rs.Registry, draft: str, pointer: Pointer, value: Any
 ) -> str | None:
     schema = {"$schema": draft, "$ref": f"{_BUNDLE}#{encode(pointer)}"}
-    validator = jsonschema_rs.validator_for(
-        schema, registry=registry, validate_formats=True, offline=True
-    )
+    try:
+        validator = jsonschema_rs.validator_for(
+            schema, registry=registry, validate_formats=True, offline=True
+        )
+    except jsonschema_rs.ValidationError:
+        return None  # it refers to a metaschema, which such a registry does not have
     error = next(iter(validator.iter_errors(value)), None)
     if error is None:
         return None
