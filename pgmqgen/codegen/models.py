@@ -87,7 +87,7 @@ def make_definitions(
     normal = normalise(schema, names, externals=externals)
     source, _ = _generate(normal.classes, {}, memory)
     found = {
-        ref: External(module=module, shape=shape, classes=normal.classes)
+        ref: External(module=module, shape=shape, classes=normal.classes, imports=normal.imports)
         for ref, shape in normal.shapes.items()
     }
     return Definitions(models=_finish(source, normal.imports, module), externals=found)

@@ -41,11 +41,17 @@ class External:
     """A definition whose classes another module has.
 
     module: its path below the generated package; shape: normalised; classes: all of the module's
+    imports: the classes that it has from further modules, as in Normal
     """
 
     module: tuple[str, ...]
     shape: Shape
     classes: Mapping[str, Shape]
+    imports: Mapping[str, tuple[tuple[str, ...], str]]
+
+    def place_of(self, name: str) -> tuple[tuple[str, ...], str]:
+        """The module that defines a class, and the class's name there."""
+        return self.imports.get(name, (self.module, name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +133,7 @@ class _Normaliser:
         """The shape of another module's definition, in terms of stubs of its classes."""
         shape: Shape = copy.deepcopy(external.shape)
         if payload and (name := class_of(shape)):
-            self._imports[payload] = (external.module, name)
+            self._imports[payload] = external.place_of(name)
             self._classes[payload] = stub(external.classes[name])
             return {"$ref": f"#/$defs/{payload}"}
         self._taken |= {payload}
@@ -137,7 +143,7 @@ class _Normaliser:
         return shape
 
     def _stub(self, external: External, name: str) -> str:
-        place = (external.module, name)
+        place = external.place_of(name)
         known = next((own for own, found in self._imports.items() if found == place), None)
         if known is None:
             known = self._free_name(name)

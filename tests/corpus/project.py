@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.corpus.packages import unpacked
 
 _KUBERNETES = "src/kubernetes_validate/kubernetes-json-schema/v1.15.0-local"
+_ASDF = "asdf_standard/resources/stable/schemas/stsci.edu"
 _GROUPS = {
     "ci": ("check-jsonschema", "src/check_jsonschema/builtin_schemas/vendor/*.json"),
     "ansible": ("ansible-lint", "src/ansiblelint/schemas/[a-z]*.json"),
@@ -18,7 +19,7 @@ _GROUPS = {
     "notebook": ("nbformat", "nbformat/v*/nbformat.v*.?.schema.json"),
     "openapi": ("openapi-spec-validator", "**/resources/schemas/v*/schema.json"),
     "metaschema": ("jsonschema-specifications", "**/schemas/draft[4-7]/metaschema.json"),
-    "asdf": ("asdf-standard", "**/schemas/stsci.edu/asdf/*/*.yaml"),
+    "asdf": ("asdf-standard", f"{_ASDF}/asdf/*/*.yaml"),
     "commonmeta": ("commonmeta-schema", "commonmeta_schema/schemas/*.json"),
     "datacite": ("datacite", "datacite/schemas/*.json"),
     "cert": ("cert-schema", "cert_schema/*/*chema*.json"),
@@ -34,16 +35,57 @@ _LEFT_OUT = {
     "ci_meltano": "its draft-07 metaschema is contradicted: an enum that is no list",
     "asdf_wcs_step_1_1_0": "refers to a file that the package does not have",
     "asdf_wcs_step_1_2_0": "refers to a file that the package does not have",
+    "asdf_wcs_wcs_1_1_0": "refers to the step of that version",
+    "asdf_wcs_wcs_1_2_0": "refers to the step of that version",
 }
-_KINDS = """configmap-v1 daemonset-apps-v1 deployment-apps-v1 event-v1 job-batch-v1 namespace-v1
-networkpolicy-networking-v1 node-v1 persistentvolumeclaim-v1 pod-v1 role-rbac-v1 secret-v1
-rolebinding-rbac-v1 service-v1 serviceaccount-v1 statefulset-apps-v1 storageclass-storage-v1
-horizontalpodautoscaler-autoscaling-v1""".split()
-_RESOURCES = """ApiGateway::RestApi Backup::BackupPlan Batch::JobDefinition CloudFront::Distribution
-CloudWatch::Alarm CodeBuild::Project Cognito::UserPool DynamoDB::Table EC2::VPC ECR::Repository
-ECS::Service ECS::TaskDefinition EKS::Cluster Events::Rule Glue::Job KMS::Key Kinesis::Stream
-Lambda::Function RDS::DBInstance Route53::RecordSet S3::Bucket SNS::Topic SQS::Queue SSM::Parameter
-StepFunctions::StateMachine WAFv2::WebACL""".split()
+_KINDS = [
+    "configmap-v1",
+    "daemonset-apps-v1",
+    "deployment-apps-v1",
+    "event-v1",
+    "job-batch-v1",
+    "namespace-v1",
+    "networkpolicy-networking-v1",
+    "node-v1",
+    "persistentvolumeclaim-v1",
+    "pod-v1",
+    "role-rbac-v1",
+    "secret-v1",
+    "rolebinding-rbac-v1",
+    "service-v1",
+    "serviceaccount-v1",
+    "statefulset-apps-v1",
+    "storageclass-storage-v1",
+    "horizontalpodautoscaler-autoscaling-v1",
+]
+_RESOURCES = [
+    "ApiGateway::RestApi",
+    "Backup::BackupPlan",
+    "Batch::JobDefinition",
+    "CloudFront::Distribution",
+    "CloudWatch::Alarm",
+    "CodeBuild::Project",
+    "Cognito::UserPool",
+    "DynamoDB::Table",
+    "EC2::VPC",
+    "ECR::Repository",
+    "ECS::Service",
+    "ECS::TaskDefinition",
+    "EKS::Cluster",
+    "Events::Rule",
+    "Glue::Job",
+    "KMS::Key",
+    "Kinesis::Stream",
+    "Lambda::Function",
+    "RDS::DBInstance",
+    "Route53::RecordSet",
+    "S3::Bucket",
+    "SNS::Topic",
+    "SQS::Queue",
+    "SSM::Parameter",
+    "StepFunctions::StateMachine",
+    "WAFv2::WebACL",
+]
 _CONFIGURATION = """\
 [lint]
 ignore = ["*"]
@@ -110,9 +152,8 @@ def _slug(text: str) -> str:
 
 
 def _read(path: Path) -> str:
-    """A schema, with its references to neighbours made absolute, and no draft `latest`."""
+    """A schema, with its references to neighbours made absolute."""
     text = path.read_text(encoding="utf-8")
-    text = text.replace('"$schema": "http://json-schema.org/schema#",', "")
     return text.replace('"_definitions.json', '"https://kubernetes.test/_definitions.json')
 
 
@@ -125,7 +166,7 @@ def _vendor(folder: Path) -> None:
     definitions = unpacked("kubernetes-validate") / _KUBERNETES / "_definitions.json"
     shutil.copy(definitions, folder / "kubernetes")
     shutil.copytree(unpacked("cert-schema") / "cert_schema", folder / "cert")
-    base = next(unpacked("asdf-standard").glob("**/schemas/stsci.edu"))
+    base = unpacked("asdf-standard") / _ASDF
     for path in base.rglob("*.yaml"):
         target = (folder / "asdf" / path.relative_to(base)).with_suffix("")
         target.parent.mkdir(parents=True, exist_ok=True)

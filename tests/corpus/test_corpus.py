@@ -37,7 +37,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 def test_every_model_describes_itself(registry: Registry) -> None:
     for name in registry:
-        assert TypeAdapter(registry[name].contract.payload).json_schema()
+        TypeAdapter(registry[name].contract.payload).json_schema()  # raises if a name is missing
 
 
 def test_valid_documents_round_trip(registry: Registry) -> None:
