@@ -73,8 +73,9 @@ def _add_group(
     for path in others:  # files that refer to each other have their classes in one module
         shapes = [made.externals[ref].shape for ref, at in group.roots.items() if at.path == path]
         names = sorted({name for shape in shapes if (name := class_of(shape))})
-        models = make_exports(names, paths[first], paths[path])
-        _add_module(shared, paths[path], group.labels[path], models)
+        if names:
+            models = make_exports(names, paths[first], paths[path])
+            _add_module(shared, paths[path], group.labels[path], models)
 
 
 def _add_module(shared: Shared, path: tuple[str, ...], source: str, models: Models) -> None:

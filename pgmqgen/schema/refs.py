@@ -255,7 +255,7 @@ class Bundler:
 
     def _free_name(self, target: Site) -> str:
         last = next((step for step in reversed(target.pointer) if isinstance(step, str)), None)
-        base = re.sub(r"\W", "_", last or target.source.path.stem, flags=re.ASCII)
+        base = re.sub(r"\W", "_", last or target.source.path.stem)
         taken = {name.lower() for name in [*self._own_names, *self._defs]}
         names = [base, *(f"{base}_{number}" for number in range(2, len(taken) + 3))]
         return next(name for name in names if name.lower() not in taken)

@@ -176,6 +176,27 @@ def test_paths_of_modules(generated: _Generated) -> None:
     generated.round_trip("q", {f"p{place}": {} for place in range(5)})
 
 
+def test_letters_beyond_ascii_stay_in_names(generated: _Generated) -> None:
+    schemas = {
+        "schemas/q.json": _queue(size={"$ref": "shared/größe.json"}),
+        "schemas/shared/größe.json": _queue(cm={"type": "integer"}),
+    }
+    generated.write(schemas)
+    size = generated.round_trip("q", {"size": {"cm": 3}}).size
+    assert type(size) is generated.load("shared.größe").Größe
+
+
+def test_a_file_without_classes_in_a_cycle_needs_no_module(generated: _Generated) -> None:
+    schemas = {
+        "schemas/q.json": _queue(pet={"$ref": "shared/pet.json"}),
+        "schemas/shared/cat.json": _queue(kind={"const": "cat"}, friend={"$ref": "pet.json"}),
+        "schemas/shared/pet.json": {"oneOf": [{"$ref": "cat.json"}, {"type": "null"}]},
+    }
+    generated.write(schemas)
+    generated.round_trip("q", {"pet": {"kind": "cat", "friend": None}})
+    assert generated.modules == ["shared/__init__.py", "shared/cat.py"]
+
+
 def test_what_is_no_class_needs_no_module(generated: _Generated) -> None:
     schemas = {
         "schemas/q.json": _queue(a={"$ref": "shared/a.json"}),
