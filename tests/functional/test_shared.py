@@ -6,7 +6,7 @@ import importlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -59,13 +59,19 @@ class _Generated:
 
 
 @pytest.fixture
-def generated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_pgmqgen: Run) -> _Generated:
+def generated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_pgmqgen: Run
+) -> Iterator[_Generated]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    for name in [*sys.modules]:
-        if name.partition(".")[0] == "generated":
-            monkeypatch.delitem(sys.modules, name)
-    return _Generated(tmp_path, run_pgmqgen)
+    _forget_modules()
+    yield _Generated(tmp_path, run_pgmqgen)
+    _forget_modules()
+
+
+def _forget_modules() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "generated"]:
+        del sys.modules[name]
 
 
 def _queue(**properties: Any) -> dict[str, Any]:

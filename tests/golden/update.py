@@ -43,7 +43,8 @@ def read_tree(folder: Path) -> dict[str, bytes]:
     return {
         path.as_posix(): file.read_bytes()
         for path, file in relative.items()
-        if path.parts[0] not in ("pgmqgen.toml", "schemas") and "__pycache__" not in path.parts
+        if path.parts[0] not in (".pgmqgen", "pgmqgen.toml", "schemas")
+        and "__pycache__" not in path.parts
     }
 
 
