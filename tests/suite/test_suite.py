@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pgmqgen import Contract, InvalidMessage, PayloadTypeError, Registry
+from tests.equality import exact
 from tests.suite.exceptions import exceptions
 from tests.suite.suite import FOLDERS, FORMATS, OPTIONAL, REQUIRED, Case, make_project
 
@@ -80,17 +81,4 @@ def _is_kept(registry: Registry, case: Case) -> bool:
         raw = contract.encode(contract.decode(json.dumps(case.instance)))
     except (InvalidMessage, PayloadTypeError):
         return False
-    return _exact(json.loads(raw)) == _exact(case.instance)
-
-
-def _exact(value: Any) -> Any:
-    """A value that equals another only if JSON Schema says so: true is not 1, 1.0 is."""
-    match value:
-        case bool() | None | str():
-            return repr(value)
-        case dict():
-            return {key: _exact(item) for key, item in value.items()}
-        case list():
-            return [_exact(item) for item in value]
-        case _:
-            return value
+    return exact(json.loads(raw)) == exact(case.instance)

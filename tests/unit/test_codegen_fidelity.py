@@ -15,6 +15,7 @@ from hypothesis_jsonschema import from_schema
 
 from pgmqgen import Contract, InvalidMessage
 from pgmqgen.codegen.models import make_models
+from tests.equality import exact
 
 INT, TEXT, FLAG = {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
 NUMBER, NULL = {"type": "number"}, {"type": "null"}
@@ -99,19 +100,6 @@ def _contract(name: str) -> Contract[Any]:
     return Contract(queue="q", schema=schema, payload=module.__dict__["Payload"], fingerprint="f")
 
 
-def _exact(value: Any) -> Any:
-    """A value that equals another only if JSON Schema says so: true is not 1, 1.0 is."""
-    match value:
-        case bool() | None | str():
-            return repr(value)
-        case dict():
-            return {key: _exact(item) for key, item in value.items()}
-        case list():
-            return [_exact(item) for item in value]
-        case _:
-            return value
-
-
 @pytest.mark.parametrize("name", SCHEMAS)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
@@ -124,4 +112,4 @@ def test_what_is_valid_is_kept(name: str, data: st.DataObject) -> None:
     except InvalidMessage:
         assume(False)
     assume("\\u0000" not in raw)  # PostgreSQL cannot store it
-    assert _exact(json.loads(contract.encode(payload))) == _exact(json.loads(raw))
+    assert exact(json.loads(contract.encode(payload))) == exact(json.loads(raw))

@@ -13,6 +13,7 @@ import pytest
 
 from pgmqgen.codegen.models import make_models
 from pgmqgen.runtime.validation import Contract
+from tests.equality import exact
 
 SCHEMAS_A_SEED, INSTANCES_A_SCHEMA = 40, 15
 KEYS = (
@@ -193,19 +194,6 @@ class Maker:
         return result
 
 
-def _exact(value: Any) -> Any:
-    """A value that equals another only if JSON Schema says so: true is not 1, 1.0 is."""
-    match value:
-        case bool() | None | str():
-            return repr(value)
-        case dict():
-            return {key: _exact(item) for key, item in value.items()}
-        case list():
-            return [_exact(item) for item in value]
-        case _:
-            return value
-
-
 def _accepts(validator: jsonschema_rs.Validator, value: Any) -> bool:
     return validator.is_valid(value) and not any(validator.iter_errors(value))
 
@@ -230,5 +218,5 @@ def test_models_accept_and_keep_what_their_schemas_accept(
             if _accepts(validator, value):
                 accepted += 1
                 written = json.loads(contract.encode(contract.decode(json.dumps(value))))
-                assert _exact(written) == _exact(value), json.dumps(schema)
+                assert exact(written) == exact(value), json.dumps(schema)
     assert accepted > SCHEMAS_A_SEED * INSTANCES_A_SCHEMA / 4
