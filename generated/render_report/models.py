@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pgmqgen.runtime.formats import Uuid
+from pgmqgen.runtime.numbers import Number
 from pydantic import BaseModel, ConfigDict
 
 
@@ -15,7 +16,7 @@ class Column(BaseModel):
         populate_by_name=True,
     )
     name: str
-    width: int | float | None = None
+    width: Number | None = None
 
 
 class RenderReport(BaseModel):

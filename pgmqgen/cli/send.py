@@ -26,7 +26,8 @@ def send(
 ) -> None:
     """Validate a message, send it, and print its id."""
     from pgmqgen.runtime.client import Queue
-    from pgmqgen.runtime.validation import Contract, parse_json
+    from pgmqgen.runtime.json_text import parse_json
+    from pgmqgen.runtime.validation import Contract
 
     contract = load_project_registry(registry)[queue].contract
     # Untyped, so that what is sent is what was given, not what a model makes of it.
@@ -44,7 +45,7 @@ def send(
 
 
 def _parse_headers(text: str | None) -> dict[str, Any] | None:
-    from pgmqgen.runtime.validation import parse_json
+    from pgmqgen.runtime.json_text import parse_json
 
     if text is None:
         return None

@@ -20,6 +20,8 @@ from pgmqgen.codegen.flatten import SHAPING, Flattener, is_shaping, last_step, t
 from pgmqgen.codegen.merge import merge
 from pgmqgen.codegen.unions import (
     ANY,
+    DECIMAL,
+    NUMBER,
     Shape,
     discriminate,
     find_ambiguous,
@@ -182,8 +184,10 @@ class _Normaliser:
                 return self._object(flat, name)
             case "array":
                 return {"type": "array", "items": self._items(flat, name)}
+            case "number" if flat.get("format") == "decimal":
+                return DECIMAL
             case "number":
-                return {"anyOf": [{"type": "integer"}, {"type": "number"}]}
+                return NUMBER
             case "string" if flat.get("format") in _FORMATS:
                 custom = f"pgmqgen.runtime.formats.{_FORMATS[flat['format']]}"
                 return {"type": "string", "customTypePath": custom}

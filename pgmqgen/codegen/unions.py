@@ -9,8 +9,11 @@ Shape = dict[str, Any]
 """A schema of the few keywords that normalised schemas have."""
 
 ANY: Shape = {}
-_STRICT = {"boolean": "StrictBool", "integer": "StrictInt", "number": "StrictFloat"}
+NUMBER: Shape = {"type": "number", "customTypePath": "pgmqgen.runtime.numbers.Number"}
+DECIMAL: Shape = {"type": "number", "customTypePath": "pgmqgen.runtime.numbers.DecimalNumber"}
+_STRICT = {"boolean": "StrictBool", "integer": "StrictInt"}
 _BOOLEAN: Shape = {"type": "boolean"}
+_INTEGER: Shape = {"type": "integer"}
 
 
 def literal(flat: Shape) -> Shape:
@@ -38,7 +41,7 @@ def _shape_of_value(value: Any) -> Shape:
         case int():
             return {"type": "integer"}
         case float():
-            return {"anyOf": [{"type": "integer"}, {"type": "number"}]}
+            return NUMBER
         case list():
             return {"type": "array", "items": ANY}
         case _:
@@ -52,8 +55,9 @@ def join(shapes: list[Shape]) -> Shape:
     if ANY in plain:
         return ANY
     flat: list[Shape] = []
-    for branch in _widen_literals(plain):
-        if branch not in flat:
+    widened = [*_widen_literals(plain)]
+    for branch in widened:
+        if branch not in flat and not (branch == _INTEGER and NUMBER in widened):
             flat.append(branch)
     flat.sort(key=_BOOLEAN.__eq__)  # last, for pydantic takes 1.0 for true where it may
     return flat[0] if len(flat) == 1 else {"anyOf": flat}

@@ -20,6 +20,7 @@ from pydantic import (
     WrapSerializer,
     WrapValidator,
 )
+from pydantic_core import to_jsonable_python
 
 
 class _ExactDateTime(datetime):
@@ -76,8 +77,10 @@ def _parse(value: Any, parse: ValidatorFunctionWrapHandler, mend: Any) -> Any:
 
 
 def _write(value: Any, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+    if info.mode == "python":
+        return write(value)
     text = getattr(value, "text", None)
-    return text if text is not None and info.mode_is_json() else write(value)
+    return to_jsonable_python(value) if text is None else text
 
 
 DateTime: TypeAlias = Annotated[

@@ -15,9 +15,9 @@ from pgmqgen.errors import InvalidMessage, Violation
 from pgmqgen.queue import MAX_NAME_LENGTH
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.headers import Headers, HeaderWriter
+from pgmqgen.runtime.json_text import dump_json, encode_each, parse_json
 from pgmqgen.runtime.message import FOREIGN_HEADERS
 from pgmqgen.runtime.postgres import Call
-from pgmqgen.runtime.validation import dump_json, encode_each, parse_json
 
 T = TypeVar("T")
 Delay = float | timedelta | datetime

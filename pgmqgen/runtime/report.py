@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pgmqgen.runtime.delivery import Delivery
+from pgmqgen.runtime.json_text import parse_json
 from pgmqgen.runtime.message import Message
 from pgmqgen.runtime.plan import Plan
 from pgmqgen.runtime.registry import QueueSpec
-from pgmqgen.runtime.validation import parse_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.context import Context
 from pgmqgen.runtime.failure import describe
 from pgmqgen.runtime.hooks import Hooks, call_hook, overrides
+from pgmqgen.runtime.json_text import parse_json
 from pgmqgen.runtime.message import Controls, Message
 from pgmqgen.runtime.outcome import (
     Archive,
@@ -32,7 +33,7 @@ from pgmqgen.runtime.outcome import (
     Vetoed,
 )
 from pgmqgen.runtime.registry import Handler
-from pgmqgen.runtime.validation import Contract, parse_json
+from pgmqgen.runtime.validation import Contract
 
 log = logging.getLogger("pgmqgen.child")
 

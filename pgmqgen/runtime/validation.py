@@ -6,79 +6,20 @@ message is valid: it only gives a valid message its type.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import jsonschema_rs
-import orjson
 
 from pgmqgen.errors import InvalidMessage, PayloadTypeError, Violation
+from pgmqgen.runtime.json_text import WIRE, dump_json, encode_each, escape, parse_json
+from pgmqgen.runtime.numbers import plain, without_fractions
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 T = TypeVar("T")
-
-_JSON_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-_DIGITS = bytes.maketrans(b"0123456789.", b"0" * 11)
-_LONG_NUMBER = b"0" * 17
-"""A number this long may not fit a double or 64 bits, where orjson would round it."""
-
-
-def parse_json(raw: bytes | str) -> Any:
-    """Parse JSON text; integers of any length stay exact.
-
-    Raises InvalidMessage (keyword `json`) if `raw` is not JSON, or has a number over a double.
-    """
-    try:
-        data = raw.encode() if isinstance(raw, str) else raw
-        if _LONG_NUMBER in data.translate(_DIGITS):
-            return json.loads(data.decode(), parse_constant=_refuse, parse_float=_finite)
-        return orjson.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InvalidMessage([Violation("", "json", f"not JSON: {error}")]) from error
-
-
-def dump_json(value: Any) -> bytes:
-    """Write a JSON value as compact UTF-8 text.
-
-    Raises InvalidMessage (keyword `json`) for what JSON or PostgreSQL's jsonb cannot hold:
-    other Python objects, NaN and infinity, lone surrogates and the NUL character.
-    """
-    try:
-        data = orjson.dumps(value, option=_JSON_ONLY)
-        # orjson writes NaN as null.
-        if b"\\u0000" in data or (b"null" in data and _holds_infinity(value)):
-            _refuse_flaws(value)
-    except TypeError:
-        data = _dump_exact(value)
-    return data
-
-
-def encode_each(
-    encode: Callable[[T], bytes], payloads: Iterable[T], *, queue: str | None = None
-) -> bytes:
-    """The text of a JSON array of payloads, encoded one by one.
-
-    Raises InvalidMessage with the violations of all of them, each pointer led by the payload's
-    index.
-    """
-    encoded: list[bytes] = []
-    violations: list[Violation] = []
-    for index, payload in enumerate(payloads):
-        try:
-            encoded.append(encode(payload))
-        except InvalidMessage as error:
-            violations += (
-                Violation(f"/{index}{each.pointer}", each.keyword, each.message)
-                for each in error.errors
-            )
-    if violations:
-        raise InvalidMessage(violations, queue=queue)
-    return b"[%b]" % b",".join(encoded)
 
 
 class Contract(Generic[T]):
@@ -110,6 +51,7 @@ class Contract(Generic[T]):
         try:
             if self._validator.is_valid(value):
                 return
+            value = plain(value)
             errors = [_violation(error) for error in self._validator.iter_errors(value)]
         except (ValueError, RecursionError) as error:
             errors = [Violation("", "json", f"not a JSON value: {error}")]
@@ -131,8 +73,9 @@ class Contract(Generic[T]):
         Raises InvalidMessage if the payload breaks the schema or JSON cannot hold it.
         """
         value = self.json_value(payload)
+        data = dump_json(value)  # first, for a number that is too large must not be compared
         self.validate(value)
-        return dump_json(value)
+        return data
 
     def encode_batch(self, payloads: Sequence[T]) -> bytes:
         """Return typed payloads as the text of one JSON array, all validated.
@@ -142,8 +85,9 @@ class Contract(Generic[T]):
         """
         try:
             values = self._dump(self._batch_adapter, payloads)
+            data = dump_json(values)
             if all(map(self._validator.is_valid, values)):
-                return dump_json(values)
+                return data
         except (InvalidMessage, ValueError, RecursionError):
             pass
         return encode_each(self.encode, payloads, queue=self.queue)
@@ -165,7 +109,7 @@ class Contract(Generic[T]):
         try:
             return read(value, by_alias=True)
         except ValueError:  # 1.0 and 1e19 are integers for JSON Schema, but not always for pydantic
-            return read(_write_out(value), by_alias=True)
+            return read(without_fractions(value), by_alias=True)
 
     def json_value(self, payload: T) -> Any:
         """Return a typed payload as a JSON value, without validating it."""
@@ -175,8 +119,8 @@ class Contract(Generic[T]):
         if adapter is None:
             return payload
         try:
-            return adapter.dump_python(
-                payload, mode="json", by_alias=True, exclude_unset=True, warnings="none"
+            return adapter.serializer.to_python(
+                payload, mode=WIRE, by_alias=True, exclude_unset=True, warnings="none"
             )
         except (ValueError, TypeError, RecursionError) as error:
             raise InvalidMessage(
@@ -209,91 +153,6 @@ class Contract(Generic[T]):
         return TypeAdapter(list[self.payload])  # type: ignore[name-defined]
 
 
-def _write_out(value: Any) -> Any:
-    """The same JSON value, with every number that has no fraction as an int."""
-    match value:
-        case float() if value.is_integer():
-            return int(value)
-        case dict():
-            return {key: _write_out(item) for key, item in value.items()}
-        case list():
-            return [_write_out(item) for item in value]
-        case _:
-            return value
-
-
 def _violation(error: jsonschema_rs.ValidationError) -> Violation:
-    pointer = "".join(f"/{_escape(step)}" for step in error.instance_path)
+    pointer = "".join(f"/{escape(step)}" for step in error.instance_path)
     return Violation(pointer, error.kind.name, error.message)
-
-
-def _escape(step: str | int) -> str:
-    return str(step).replace("~", "~0").replace("/", "~1")
-
-
-def _dump_exact(value: Any) -> bytes:
-    _refuse_flaws(value)
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidMessage([Violation("", "json", f"not a JSON value: {error}")]) from error
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"`{name}` is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError("a number is over the range of a double")
-    return number
-
-
-def _holds_infinity(value: Any) -> bool:
-    """Whether there is a NaN or an infinity in `value`: quick, as it is asked often."""
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        kind = type(item)
-        if kind is dict:
-            pending += item.values()
-        elif kind is list or kind is tuple:
-            pending += item
-        elif isinstance(item, float) and not math.isfinite(item):
-            return True
-    return False
-
-
-def _refuse_flaws(value: Any) -> None:
-    try:
-        flaws = [Violation(pointer, "json", message) for pointer, message in _flaws(value, "")]
-    except RecursionError as error:
-        raise InvalidMessage([Violation("", "json", "nested too deeply")]) from error
-    if flaws:
-        raise InvalidMessage(flaws)
-
-
-def _flaws(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
-    match value:
-        case str():
-            yield from ((pointer, flaw) for flaw in _text_flaws(value))
-        case float() if not math.isfinite(value):
-            yield pointer, f"`{value}` is not a JSON number"
-        case dict():
-            for key, item in value.items():
-                if not isinstance(key, str):
-                    yield pointer, f"the key `{key!r}` is not a string"
-                    continue
-                yield from ((pointer, f"a key {flaw}") for flaw in _text_flaws(key))
-                yield from _flaws(item, f"{pointer}/{_escape(key)}")
-        case list() | tuple():
-            for index, item in enumerate(value):
-                yield from _flaws(item, f"{pointer}/{index}")
-
-
-def _text_flaws(text: str) -> Iterator[str]:
-    if "\0" in text:
-        yield "contains the NUL character, which PostgreSQL's jsonb cannot store"
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        yield "contains a lone surrogate, which is no Unicode text"

@@ -10,8 +10,8 @@ RESERVED_MODULES = frozenset({"handlers", "manifest", "registry", "shared"})
 
 RESERVED_TYPES = frozenset({
     "Annotated", "Any", "AsyncProducer", "AwareDatetime", "BaseModel", "ConfigDict", "Contract",
-    "Date", "DateTime", "Field", "Literal", "None", "Producer", "SCHEMA", "TypeAlias", "Uuid",
-    "contract", "validate",
+    "Date", "DateTime", "DecimalNumber", "Field", "Literal", "None", "Number", "Producer", "SCHEMA",
+    "TypeAlias", "Uuid", "contract", "validate",
 })  # fmt: skip
 """Names that generated modules use themselves."""
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmqgen.errors import InvalidMessage, Violation
-from pgmqgen.runtime.validation import Contract, dump_json, parse_json
+from pgmqgen.runtime.json_text import dump_json, parse_json
+from pgmqgen.runtime.validation import Contract
 
 # What jsonb can store: no NUL, no surrogates.
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -59,15 +60,17 @@ def test_any_text_is_json_or_an_invalid_message(raw: str | bytes) -> None:
         "NaN",
         "[12345678901234567890, NaN]",
         "[12345678901234567890, Infinity]",
-        "1e400",
-        "12345678901234567890e400",
+        "1e131072",
+        "1e-16384",
+        "12345678901234567890e999999999",
+        "1e99999999999999999999",
         "'a'",
         '"\\ud800"',
         b"\xff",
         b'[12345678901234567890, "\xff"]',
         b'[12345678901234567890, "\xed\xa0\x80"]',
         "\ud800",
-        "9" * 5000,
+        "9" * 131_073,
         "[" * 100_000,
     ],
 )

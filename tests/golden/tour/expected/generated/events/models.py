@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from pgmqgen.runtime.formats import DateTime
+from pgmqgen.runtime.numbers import Number
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -15,7 +16,7 @@ class PageViewed(BaseModel):
         populate_by_name=True,
     )
     kind: Literal["page_viewed"]
-    seconds: int | float | None = None
+    seconds: Number | None = None
 
 
 class Click(BaseModel):

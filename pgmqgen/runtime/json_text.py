@@ -1,0 +1,187 @@
+"""JSON text in and out: strict, and exact for numbers of any size that PostgreSQL's jsonb holds."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import orjson
+
+from pgmqgen.errors import InvalidMessage, Violation
+from pgmqgen.runtime.numbers import ExactFloat, fits, plain, read_decimal, read_integer
+
+T = TypeVar("T")
+
+WIRE = "wire"
+"""Mode of pydantic: JSON, but Decimals stay numbers."""
+
+_JSON_ONLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+_OUTLINE = bytes.maketrans(b"0123456789.eE+-", b"0" * 11 + b"ee--")
+"""Shows where numbers stand: digits and points as 0, exponents as e, signs as -."""
+_LONG = b"0" * 17
+"""A number this long may not fit a double or 64 bits: 16 digits and a point, or more."""
+_LONG_BEFORE_EXPONENT = b"0" * 16 + b"e"
+_WIDE_EXPONENT = re.compile(rb"0e-?000")
+"""A number with an exponent of fewer digits, and not long, is in the range of a double."""
+
+
+def parse_json(raw: bytes | str) -> Any:
+    """Parse JSON text. Integers stay exact; a decimal that a double cannot hold is a Decimal.
+
+    Raises InvalidMessage (keyword `json`) if `raw` is not JSON, or has a number that PostgreSQL's
+    jsonb cannot hold.
+    """
+    try:
+        data = raw.encode() if isinstance(raw, str) else raw
+        if _may_be_rounded(data):
+            return json.loads(
+                data.decode(),
+                parse_constant=_refuse,
+                parse_float=read_decimal,
+                parse_int=read_integer,
+            )
+        return orjson.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessage([Violation("", "json", f"not JSON: {error}")]) from error
+
+
+def _may_be_rounded(data: bytes) -> bool:
+    """Whether orjson could round a number in some text."""
+    outline = data.translate(_OUTLINE)
+    if _LONG in outline or _LONG_BEFORE_EXPONENT in outline:
+        return True
+    if b"0e000" not in outline and b"0e-000" not in outline:
+        return False
+    return any(
+        _starts_number(data[max(0, match.start() - 17) : match.start() + 1])
+        for match in _WIDE_EXPONENT.finditer(outline)
+    )
+
+
+def _starts_number(before: bytes) -> bool:
+    """Whether digits are a number, and not a part of a text such as a UUID."""
+    return before.rstrip(b"0123456789.-")[-1:] in (b"", b":", b",", b"[", b" ", b"\t", b"\r", b"\n")
+
+
+def dump_json(value: Any) -> bytes:
+    """Write a JSON value, whose numbers may be Decimals, as compact UTF-8 text.
+
+    Raises InvalidMessage (keyword `json`) for what JSON or PostgreSQL's jsonb cannot hold:
+    other Python objects, NaN and infinity, numbers that are too long, lone surrogates and the NUL
+    character.
+    """
+    try:
+        data = orjson.dumps(value, _write_number, _JSON_ONLY)
+        # orjson writes NaN as null.
+        if b"\\u0000" in data or (b"null" in data and _holds_infinity(value)):
+            _refuse_flaws(value)
+    except TypeError:
+        data = _dump_exact(value)
+    return data
+
+
+def encode_each(
+    encode: Callable[[T], bytes], payloads: Iterable[T], *, queue: str | None = None
+) -> bytes:
+    """The text of a JSON array of payloads, encoded one by one.
+
+    Raises InvalidMessage with the violations of all of them, each pointer led by the payload's
+    index.
+    """
+    encoded: list[bytes] = []
+    violations: list[Violation] = []
+    for index, payload in enumerate(payloads):
+        try:
+            encoded.append(encode(payload))
+        except InvalidMessage as error:
+            violations += (
+                Violation(f"/{index}{each.pointer}", each.keyword, each.message)
+                for each in error.errors
+            )
+    if violations:
+        raise InvalidMessage(violations, queue=queue)
+    return b"[%b]" % b",".join(encoded)
+
+
+def escape(step: str | int) -> str:
+    """A step of a JSON pointer."""
+    return str(step).replace("~", "~0").replace("/", "~1")
+
+
+def _dump_exact(value: Any) -> bytes:
+    _refuse_flaws(value)
+    try:
+        return orjson.dumps(plain(value), _write_number, _JSON_ONLY)
+    except (TypeError, RecursionError) as error:
+        raise InvalidMessage([Violation("", "json", f"not a JSON value: {error}")]) from error
+
+
+def _write_number(value: Any) -> Any:
+    """Write what orjson cannot: a Decimal, and a float that is of a class of its own."""
+    match value:
+        case ExactFloat():
+            return _write_number(value.exact)
+        case Decimal() if fits(value):
+            return orjson.Fragment(str(value))
+        case float():
+            return float(value)
+    raise TypeError(f"`{type(value).__name__}` is not a type of JSON")
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"`{name}` is not JSON")
+
+
+def _holds_infinity(value: Any) -> bool:
+    """Whether there is a NaN or an infinity in `value`: quick, as it is asked often."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        kind = type(item)
+        if kind is dict:
+            pending += item.values()
+        elif kind is list or kind is tuple:
+            pending += item
+        elif isinstance(item, float) and not math.isfinite(item):
+            return True
+    return False
+
+
+def _refuse_flaws(value: Any) -> None:
+    try:
+        flaws = [Violation(pointer, "json", message) for pointer, message in _flaws(value, "")]
+    except RecursionError as error:
+        raise InvalidMessage([Violation("", "json", "nested too deeply")]) from error
+    if flaws:
+        raise InvalidMessage(flaws)
+
+
+def _flaws(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    match value:
+        case str():
+            yield from ((pointer, flaw) for flaw in _text_flaws(value))
+        case float() if not math.isfinite(value):
+            yield pointer, f"`{value}` is not a JSON number"
+        case int() | Decimal() if not fits(value):
+            yield pointer, "a number that PostgreSQL's jsonb cannot hold"
+        case dict():
+            for key, item in value.items():
+                if not isinstance(key, str):
+                    yield pointer, f"the key `{key!r}` is not a string"
+                    continue
+                yield from ((pointer, f"a key {flaw}") for flaw in _text_flaws(key))
+                yield from _flaws(item, f"{pointer}/{escape(key)}")
+        case list() | tuple():
+            for index, item in enumerate(value):
+                yield from _flaws(item, f"{pointer}/{index}")
+
+
+def _text_flaws(text: str) -> Iterator[str]:
+    if "\0" in text:
+        yield "contains the NUL character, which PostgreSQL's jsonb cannot store"
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        yield "contains a lone surrogate, which is no Unicode text"

@@ -1,0 +1,138 @@
+"""Numbers that stay what they were in JSON, however long: never rounded on the way through.
+
+A number that neither 64 bits nor a double holds is an int or a Decimal in a JSON value. A double
+holds a decimal when it is written as the same number.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import GetPydanticSchema
+from pydantic_core import core_schema
+
+_DIGITS_BEFORE_POINT = 131_072
+_DIGITS_AFTER_POINT = 16_383
+_DIGITS_OF_INT = 4300
+"""Python reads no longer text as an int."""
+_WORD = 2**63
+
+
+class ExactFloat(float):
+    """The nearest float to a number that no float is; `exact` is the number itself."""
+
+    exact: Decimal
+
+
+def fits(number: int | Decimal) -> bool:
+    """Whether PostgreSQL's jsonb can hold a number."""
+    if isinstance(number, int):
+        if number.bit_length() <= 64:
+            return True
+        if number.bit_length() > 4 * _DIGITS_BEFORE_POINT:  # do not ask for its digits
+            return False
+        number = Decimal(number)
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int):  # NaN, infinity
+        return False
+    return -exponent <= _DIGITS_AFTER_POINT and number.adjusted() < _DIGITS_BEFORE_POINT
+
+
+def read_decimal(text: str) -> float | Decimal:
+    """The number that a text with a point or an exponent is. Raises ValueError if it is too long."""
+    number = float(text)
+    try:
+        exact = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"the exponent of `{text[:40]}` is out of range") from None
+    if Decimal(repr(number)) == exact:
+        return number
+    if not fits(exact):
+        raise ValueError("a number has more digits than PostgreSQL's jsonb can hold")
+    return exact
+
+
+def read_integer(text: str) -> int | Decimal:
+    """The integer that a text is: a Decimal if Python has no int of that length."""
+    if len(text) <= _DIGITS_OF_INT:
+        return int(text)
+    exact = Decimal(text)
+    if not fits(exact):
+        raise ValueError("a number has more digits than PostgreSQL's jsonb can hold")
+    return exact
+
+
+def plain(value: Any) -> Any:
+    """The same JSON value, with each number as int of 64 bits, float, or Decimal."""
+    match value:
+        case bool():
+            return value
+        case int() if not -_WORD <= value < _WORD:
+            return Decimal(value)
+        case ExactFloat():
+            return value.exact
+        case float():
+            return float(value)
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def without_fractions(value: Any) -> Any:
+    """The same JSON value, with every number that has no fraction as an int."""
+    match value:
+        case float() | Decimal() if value.as_integer_ratio()[1] == 1:
+            return int(value)
+        case dict():
+            return {key: without_fractions(item) for key, item in value.items()}
+        case list():
+            return [without_fractions(item) for item in value]
+        case _:
+            return value
+
+
+def _to_float(number: Decimal) -> float:
+    nearest = ExactFloat(number)
+    nearest.exact = number
+    return nearest
+
+
+def _to_decimal(number: float) -> Decimal:
+    return number.exact if isinstance(number, ExactFloat) else Decimal(repr(number))
+
+
+_DECIMAL = core_schema.is_instance_schema(Decimal)
+_NUMBER = core_schema.union_schema(
+    [
+        core_schema.int_schema(strict=True),
+        core_schema.is_instance_schema(float, serialization=core_schema.simple_ser_schema("float")),
+        core_schema.no_info_after_validator_function(
+            _to_float,
+            _DECIMAL,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value: getattr(value, "exact", value)
+            ),
+        ),
+    ],
+    mode="left_to_right",
+)
+_EXACT = core_schema.union_schema(
+    [
+        _DECIMAL,
+        core_schema.no_info_after_validator_function(Decimal, core_schema.int_schema(strict=True)),
+        core_schema.no_info_after_validator_function(
+            _to_decimal, core_schema.is_instance_schema(float)
+        ),
+    ],
+    mode="left_to_right",
+    serialization=core_schema.to_string_ser_schema(when_used="json"),
+)
+
+Number: TypeAlias = Annotated[int | float, GetPydanticSchema(lambda *_: _NUMBER)]
+"""`number`: an int or a float. A Decimal is taken as well, and written as it is."""
+DecimalNumber: TypeAlias = Annotated[Decimal, GetPydanticSchema(lambda *_: _EXACT)]
+"""`number` of the format `decimal`: a Decimal."""
