@@ -25,7 +25,7 @@ _OUTLINE = bytes.maketrans(b"0123456789.eE+-", b"0" * 11 + b"ee--")
 _LONG = b"0" * 17
 """A number this long may not fit a double or 64 bits: 16 digits and a point, or more."""
 _LONG_BEFORE_EXPONENT = b"0" * 16 + b"e"
-_WIDE_EXPONENT = re.compile(rb"0e-?000")
+_TINY = b"0e-000"
 """A number with an exponent of fewer digits, and not long, is in the range of a double."""
 
 
@@ -37,28 +37,39 @@ def parse_json(raw: bytes | str) -> Any:
     """
     try:
         data = raw.encode() if isinstance(raw, str) else raw
-        if _may_be_rounded(data):
-            return json.loads(
-                data.decode(),
-                parse_constant=_refuse,
-                parse_float=read_decimal,
-                parse_int=read_integer,
-            )
-        return orjson.loads(data)
+        return _parse_exact(data) if _may_be_rounded(data) else _parse_fast(data)
     except (ValueError, RecursionError) as error:
         raise InvalidMessage([Violation("", "json", f"not JSON: {error}")]) from error
+
+
+def _parse_fast(data: bytes) -> Any:
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if "infinity" not in str(error):
+            raise
+        return _parse_exact(data)  # a number above the range of a double
+
+
+def _parse_exact(data: bytes) -> Any:
+    return json.loads(
+        data.decode(), parse_constant=_refuse, parse_float=read_decimal, parse_int=read_integer
+    )
 
 
 def _may_be_rounded(data: bytes) -> bool:
     """Whether orjson could round a number in some text."""
     outline = data.translate(_OUTLINE)
-    if _LONG in outline or _LONG_BEFORE_EXPONENT in outline:
+    if _LONG in outline:
         return True
-    if b"0e000" not in outline and b"0e-000" not in outline:
+    if b"0e" not in outline:  # jsonb writes no exponents; this is about texts from elsewhere
         return False
-    return any(
-        _starts_number(data[max(0, match.start() - 17) : match.start() + 1])
-        for match in _WIDE_EXPONENT.finditer(outline)
+    return _LONG_BEFORE_EXPONENT in outline or (
+        _TINY in outline
+        and any(
+            _starts_number(data[max(0, match.start() - 17) : match.start() + 1])
+            for match in re.finditer(_TINY, outline)
+        )
     )
 
 
