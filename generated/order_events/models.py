@@ -20,9 +20,7 @@ class OrderCancelled(BaseModel):
     )
     type: Literal["order_cancelled"]
     order_id: str
-    """
-    Identifies the order.
-    """
+    """Identifies the order."""
     reason: Literal["customer", "fraud", "out_of_stock"] | None = None
 
 
@@ -33,9 +31,7 @@ class OrderPaid(BaseModel):
     )
     type: Literal["order_paid"]
     order_id: str
-    """
-    Identifies the order.
-    """
+    """Identifies the order."""
     total: Money
     paid_at: DateTime
 
@@ -57,9 +53,7 @@ class OrderCreated(BaseModel):
     )
     type: Literal["order_created"]
     order_id: str
-    """
-    Identifies the order.
-    """
+    """Identifies the order."""
     customer: str | None = None
     lines: list[OrderLine]
 

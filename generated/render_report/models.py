@@ -20,9 +20,7 @@ class Column(BaseModel):
 
 
 class RenderReport(BaseModel):
-    """
-    A report to compute: slow work that keeps a processor busy.
-    """
+    """A report to compute: slow work that keeps a processor busy."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -30,8 +28,6 @@ class RenderReport(BaseModel):
     )
     report_id: Uuid
     rows: int
-    """
-    How many rows the report has: the work grows with it.
-    """
+    """How many rows the report has: the work grows with it."""
     output: Literal["pdf", "html", "csv"] | None = None
     columns: list[Column] | None = None

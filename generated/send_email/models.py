@@ -10,26 +10,18 @@ from pydantic import BaseModel, ConfigDict
 
 
 class SendEmail(BaseModel):
-    """
-    One e-mail to one recipient.
-    """
+    """One e-mail to one recipient."""
 
     model_config = ConfigDict(
         extra="forbid",
         populate_by_name=True,
     )
     to: str
-    """
-    Address of the recipient.
-    """
+    """Address of the recipient."""
     subject: str
     body: str
-    """
-    Plain text.
-    """
+    """Plain text."""
     priority: Literal["low", "normal", "high"] | None = None
     send_after: DateTime | None = None
-    """
-    Not to be sent before this time.
-    """
+    """Not to be sent before this time."""
     tags: list[str] | None = None

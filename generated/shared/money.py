@@ -7,9 +7,7 @@ from pydantic import BaseModel, ConfigDict, StrictInt
 
 
 class Money(BaseModel):
-    """
-    An amount in the smallest unit of its currency, such as cents.
-    """
+    """An amount in the smallest unit of its currency, such as cents."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -17,6 +15,4 @@ class Money(BaseModel):
     )
     amount: StrictInt
     currency: str
-    """
-    Code of ISO 4217.
-    """
+    """Code of ISO 4217."""

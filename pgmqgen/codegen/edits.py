@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection
 
+_LINE_LENGTH = 100
+
 
 def defined_names(source: str) -> tuple[str, ...]:
     names = []
@@ -59,6 +61,24 @@ def name_aliases(source: str) -> str:
         line, start = lines[node.lineno - 1], node.col_offset
         both = f"validation_alias={value}, serialization_alias={value}"
         lines[node.lineno - 1] = line[:start] + both.encode() + line[node.end_col_offset :]
+    return b"".join(lines).decode()
+
+
+def shorten_docstrings(source: str) -> str:
+    """Put docstrings of one line on the line of their quotes, where that is not too long."""
+    lines = _lines(source)
+    found = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    for node in sorted(found, key=lambda node: node.lineno, reverse=True):
+        if node.end_lineno != node.lineno + 2:
+            continue
+        opening, text, closing = lines[node.lineno - 1 : node.end_lineno]
+        short = opening.rstrip() + text.strip() + closing.lstrip()
+        if len(short.decode()) <= _LINE_LENGTH and not text.rstrip().endswith((b'"', b"\\")):
+            lines[node.lineno - 1 : node.end_lineno] = [short]
     return b"".join(lines).decode()
 
 

@@ -23,13 +23,13 @@ _SETTINGS = (
     "--target-version=py311",
     "--config=line-length=100",
 )
-_RULES = ("--fix", "--exit-zero", "--select=I,F401")
+_RULES = ("--fix", "--exit-zero", "--select=I,F401,RUF022")
 
 
 def format_files(
     files: list[RenderedFile], root: Path, memory: Memory | None = None
 ) -> list[RenderedFile]:
-    """Sort imports, drop unused ones and format; all files at once that `memory` has not."""
+    """Sort imports and `__all__`, drop unused ones and format; all files at once that `memory` has not."""
     memory = memory or Memory()
     keys = _make_keys(files, root, memory)
     unknown = [file for file in files if memory.find(keys[file.path]) is None]

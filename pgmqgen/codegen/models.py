@@ -11,7 +11,15 @@ from itertools import takewhile
 from typing import Any
 
 from pgmqgen.codegen.cache import Memory
-from pgmqgen.codegen.edits import cut, defined_names, export, find_class, inline_roots, name_aliases
+from pgmqgen.codegen.edits import (
+    cut,
+    defined_names,
+    export,
+    find_class,
+    inline_roots,
+    name_aliases,
+    shorten_docstrings,
+)
 from pgmqgen.codegen.normalise import External, normalise
 from pgmqgen.codegen.unions import Shape
 from pgmqgen.errors import ConfigError, GenerateError
@@ -112,7 +120,9 @@ def _generate(
 def _recall(shape: str, memory: Memory) -> str:
     key = memory.key("models", shape)
     known = memory.find(key)
-    return memory.keep(key, inline_roots(name_aliases(_run(shape)))) if known is None else known
+    if known is not None:
+        return known
+    return memory.keep(key, shorten_docstrings(inline_roots(name_aliases(_run(shape)))))
 
 
 def _finish(

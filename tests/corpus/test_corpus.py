@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -20,9 +22,21 @@ from tests.corpus.project import documents, make_project
 pytestmark = pytest.mark.timeout(600)
 
 
+_RULES = "E,F,W,I,UP,B,SIM,C4,RUF,PIE,RET,A"
+_IGNORED = "E501,RUF001,RUF002,RUF003,UP040"
+"""Rules on the texts that descriptions are made of, and one that Python 3.11 cannot follow."""
+_VERSIONS = ["3.11", pytest.param("3.13", marks=pytest.mark.soak)]
+_PYRIGHT = {"include": ["corpus_generated"], "typeCheckingMode": "strict"}
+
+
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    folder = tmp_path_factory.mktemp("corpus")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("corpus")
+
+
+@pytest.fixture(scope="module")
+def registry(project: Path) -> Iterator[Registry]:
+    folder = project
     names = make_project(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -50,7 +64,29 @@ def test_valid_documents_round_trip(registry: Registry) -> None:
         payload = contract.decode(json.dumps(document))
         assert json.loads(contract.encode(payload)) == document, (name, path)
         tried += 1
-    assert tried >= 300
+    assert tried >= 342
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+def test_ruff_and_mypy_find_nothing(registry: Registry, project: Path, version: str) -> None:
+    target = f"--target-version=py{version.replace('.', '')}"
+    rules = (f"--select={_RULES}", f"--ignore={_IGNORED}", "--line-length=100")
+    _check(project, "ruff", "check", "--isolated", "--no-cache", target, *rules)
+    _check(project, "mypy", "--strict", "--config-file=", f"--python-version={version}")
+
+
+@pytest.mark.parametrize("version", _VERSIONS)
+def test_pyright_finds_nothing(registry: Registry, project: Path, version: str) -> None:
+    settings = {**_PYRIGHT, "pythonVersion": version}
+    (project / "pyrightconfig.json").write_text(json.dumps(settings))
+    _check(project, "basedpyright", f"--pythonpath={sys.executable}")
+
+
+def _check(project: Path, tool: str, *arguments: str) -> None:
+    paths = [] if tool == "basedpyright" else ["corpus_generated"]
+    command = [sys.executable, "-m", tool, *arguments, *paths]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
 
 
 def _parse(path: Path) -> Any:

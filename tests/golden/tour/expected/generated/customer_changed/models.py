@@ -23,9 +23,7 @@ class CustomerChanged(BaseModel):
         Literal["gold", "silver"] | None,
         Field(validation_alias="class", serialization_alias="class"),
     ]
-    """
-    Not \"\"\"code\"\"\".
-    """
+    """Not \"\"\"code\"\"\"."""
     born: Date | None = None
     billing: Address | None = None
     shipping: Address | None = None

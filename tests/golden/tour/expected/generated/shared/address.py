@@ -13,6 +13,4 @@ class Address(BaseModel):
     )
     city: str
     country: str | None = None
-    """
-    ISO 3166-1.
-    """
+    """ISO 3166-1."""
