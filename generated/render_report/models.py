@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pgmqgen.runtime.formats import Uuid
-from pgmqgen.runtime.numbers import Number
+from pgmqgen.runtime.number_types import Number
 from pydantic import BaseModel, ConfigDict
 
 

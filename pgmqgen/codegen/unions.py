@@ -9,8 +9,8 @@ Shape = dict[str, Any]
 """A schema of the few keywords that normalised schemas have."""
 
 ANY: Shape = {}
-NUMBER: Shape = {"type": "number", "customTypePath": "pgmqgen.runtime.numbers.Number"}
-DECIMAL: Shape = {"type": "number", "customTypePath": "pgmqgen.runtime.numbers.DecimalNumber"}
+NUMBER: Shape = {"type": "number", "customTypePath": "pgmqgen.runtime.number_types.Number"}
+DECIMAL: Shape = {"type": "number", "customTypePath": "pgmqgen.runtime.number_types.DecimalNumber"}
 _STRICT = {"boolean": "StrictBool", "integer": "StrictInt"}
 _BOOLEAN: Shape = {"type": "boolean"}
 _INTEGER: Shape = {"type": "integer"}

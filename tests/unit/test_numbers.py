@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pgmqgen import Contract, InvalidMessage
 from pgmqgen.runtime.json_text import dump_json, parse_json
-from pgmqgen.runtime.numbers import DecimalNumber, Number
+from pgmqgen.runtime.number_types import DecimalNumber, Number
 
 texts = st.from_regex(r"-?(0|[1-9][0-9]{0,25})(\.[0-9]{1,25})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)  # fmt: skip
 
