@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test soak lint types bench check clean
+.PHONY: help setup demo test soak lint types bench compilebench check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
@@ -26,7 +26,7 @@ $(VENV)/node/.done: tests/node/package.json $(VENV)/.done
 	@if command -v npm >/dev/null; then cd $(@D) && npm install --no-audit --no-fund --no-package-lock --silent; fi
 	@touch $@
 
-demo: setup  ## the main job end to end, on the embedded PostgreSQL
+demo: $(VENV)/.done  ## the main job end to end, on the embedded PostgreSQL
 	@$(BIN)/pgmqgen demo
 
 test: setup  ## all tests but the long ones
@@ -46,6 +46,9 @@ types: setup  ## mypy --strict
 
 bench: setup  ## throughput against a bare pgmq loop
 	$(BIN)/python -m tests.bench.drain
+
+compilebench: setup  ## generate against the bare code generator
+	$(BIN)/python -m tests.bench.compile
 
 check: lint types test  ## what CI runs
 

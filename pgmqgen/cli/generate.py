@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,10 +16,13 @@ from pgmqgen.cli.errors import print_error
 
 if TYPE_CHECKING:
     from pgmqgen.codegen.build import Build
+    from pgmqgen.codegen.plan import Track
     from pgmqgen.codegen.write import Comparison
     from pgmqgen.config import Config
 
 
+_ALLOCATIONS = 200_000
+"""Between two searches for cyclic garbage: with Python's own, they take an eighth of the time."""
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -42,6 +49,7 @@ def generate(
     """
     from pgmqgen.config import load_config
 
+    gc.set_threshold(_ALLOCATIONS)
     if watch and (check or diff):
         raise typer.BadParameter("--watch writes: it does not go with --check and --diff")
     if watch:
@@ -62,13 +70,28 @@ def _build(config: Config) -> Build:
     from pgmqgen.codegen.templates import find_strangers
     from pgmqgen.diagnostics import print_diagnostics
 
-    made = build(config)
+    with _progress() as track:
+        made = build(config, track)
     print_diagnostics(made.diagnostics)
     for path, hint in find_strangers(config):
         name = path.relative_to(config.root).as_posix()
         typer.echo(f"warning: `{name}` overrides no template", err=True)
         typer.echo(f"help: {hint or '`pgmqgen templates list` shows the names'}", err=True)
     return made
+
+
+@contextmanager
+def _progress() -> Iterator[Track]:
+    """Show on a terminal how far it is; nothing is left of that afterwards."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield iter
+        return
+    with Progress(console=console, transient=True) as progress:
+        yield partial(progress.track, description="compiling the schemas")
 
 
 def _finish(made: Build, config: Config, force: bool) -> None:

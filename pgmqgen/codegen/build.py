@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pgmqgen.codegen.cache import Memory, cache_folder, tools_digest
 from pgmqgen.codegen.inputs import hash_inputs, input_folders
@@ -12,6 +13,9 @@ from pgmqgen.codegen.render import RenderedFile, render
 from pgmqgen.codegen.write import Comparison, compare, write
 from pgmqgen.config import Config
 from pgmqgen.diagnostics import Diagnostic
+
+if TYPE_CHECKING:
+    from pgmqgen.codegen.plan import Track
 
 _RECEIPT, _MEMORY = "receipt", "memory"
 
@@ -30,13 +34,16 @@ class Build:
     receipt: Receipt | None
 
 
-def build(config: Config) -> Build:
-    """Make all files in memory, and compare them with those on disk. Raises SchemaError."""
+def build(config: Config, track: Track = iter) -> Build:
+    """Make all files in memory, and compare them with those on disk. Raises SchemaError.
+
+    track: is asked for each queue in turn, as it is compiled
+    """
     tools = tools_digest()
     receipt = read_receipt(cache_folder(config) / _RECEIPT)
     if receipt is not None and receipt.holds(config, tools):
         return _unchanged(receipt)
-    return _make(config, tools)
+    return _make(config, tools, track)
 
 
 def finish(made: Build, config: Config) -> None:
@@ -60,7 +67,7 @@ def _unchanged(receipt: Receipt) -> Build:
     )
 
 
-def _make(config: Config, tools: str) -> Build:
+def _make(config: Config, tools: str, track: Track) -> Build:
     from pgmqgen.codegen.format import format_files
     from pgmqgen.codegen.plan import plan
     from pgmqgen.errors import SchemaError
@@ -71,7 +78,7 @@ def _make(config: Config, tools: str) -> Build:
     schemas = load(config)
     if schemas.errors:
         raise SchemaError(schemas.diagnostics)
-    jobs = plan(schemas, config, memory)
+    jobs = plan(schemas, config, memory, track)
     files = format_files(render(jobs, config.templates), config.root, memory)
     memory.save()
     others = outside(schemas.files, input_folders(config))

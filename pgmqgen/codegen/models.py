@@ -111,18 +111,23 @@ def _generate(
         "required": ["payload"],
         "$defs": classes,
     }
-    source = _recall(json.dumps(carrier), memory or Memory())
+    source, annotation = _recall(json.dumps(carrier), memory or Memory())
+    return source, ast.parse(annotation, mode="eval").body
+
+
+def _recall(shape: str, memory: Memory) -> tuple[str, str]:
+    key = memory.key("models", shape)
+    known = memory.find(key) or memory.keep(key, json.dumps(_make(shape)))
+    source, annotation = json.loads(known)
+    return source, annotation
+
+
+def _make(shape: str) -> tuple[str, str]:
+    """The source of the classes that the root's one field refers to, and that field's annotation."""
+    source = shorten_docstrings(inline_roots(name_aliases(_run(shape))))
     node = find_class(source, _ROOT)
     field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
-    return cut(source, {_ROOT}), field.annotation
-
-
-def _recall(shape: str, memory: Memory) -> str:
-    key = memory.key("models", shape)
-    known = memory.find(key)
-    if known is not None:
-        return known
-    return memory.keep(key, shorten_docstrings(inline_roots(name_aliases(_run(shape)))))
+    return cut(source, {_ROOT}), ast.unparse(field.annotation)
 
 
 def _finish(

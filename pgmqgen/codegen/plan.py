@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.models import Models, make_models
@@ -15,6 +15,8 @@ from pgmqgen.queue import Backoff, QueueSettings
 from pgmqgen.schema.load import QueueSchema, SchemaSet
 
 Policy = Literal["overwrite", "create"]
+Track: TypeAlias = Callable[[Sequence[QueueSchema]], Iterable[QueueSchema]]
+"""Passes on what it gets, and shows how far it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +33,17 @@ class RenderJob:
     context: Mapping[str, Any]
 
 
-def plan(schemas: SchemaSet, config: Config, memory: Memory | None = None) -> Iterator[RenderJob]:
-    """Yield a job for each file of the generated package; `memory` spares making models again."""
+def plan(
+    schemas: SchemaSet, config: Config, memory: Memory | None = None, track: Track = iter
+) -> Iterator[RenderJob]:
+    """Yield a job for each file of the generated package.
+
+    memory: spares making models again; track: is asked for each queue in turn, as it is compiled
+    """
     memory = memory or Memory()
     output, handlers = config.output, config.handlers
     shared = make_shared(schemas, config, memory)
-    queues = [_describe(queue, shared, config, memory) for queue in schemas.queues]
+    queues = [_describe(queue, shared, config, memory) for queue in track(schemas.queues)]
     everything = {"queues": queues}
     yield RenderJob(template="package.py.jinja", path=output / "__init__.py", context=everything)
     yield RenderJob(template="py.typed.jinja", path=output / "py.typed", context={})

@@ -66,7 +66,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
         message = "no message can be valid for this queue"
         hint = "two demands of the schema exclude each other: look for them from here on"
         yield UNSATISFIABLE.at(subject.source, (), message, hint=hint)
-    for pointer, schema in subject.bundled():
+    for pointer, schema in subject.bundled:
         if schema.get("enum") == []:
             message = "`enum` lists no values, so nothing is valid"
             yield EMPTY_ENUM.at(subject.source, (*pointer, "enum"), message, hint="list the values")

@@ -41,7 +41,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
     source = subject.source
     if subject.is_queue and isinstance(source.value, dict) and "description" not in source.value:
         yield UNDESCRIBED.at(source, (), "the queue has no `description`")
-    for pointer, schema in subject.written():
+    for pointer, schema in subject.written:
         if "properties" in schema and not schema.keys() & _OPENNESS:
             place = source.key_place((*pointer, "properties"))
             hint = 'add "additionalProperties": false, or true'

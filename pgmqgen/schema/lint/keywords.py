@@ -101,7 +101,7 @@ _PLAIN_PLACES = ("additionalProperties", "items")
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
     """Check the keywords of every schema of a file."""
-    for pointer, schema in subject.written():
+    for pointer, schema in subject.written:
         for rule in (_spelling, _format, _type, _draft, _beside_ref, _other_type):
             yield from rule(subject, pointer, schema)
 

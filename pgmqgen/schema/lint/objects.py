@@ -51,7 +51,7 @@ _IN_PLACE = frozenset({"allOf", "anyOf", "dependentSchemas", "else", "if", "not"
 def check(subject: Subject) -> Iterator[Diagnostic]:
     """Check the objects of a file."""
     yield from _check_required(subject, (), subject.bundle, ())
-    for pointer, schema in subject.written():
+    for pointer, schema in subject.written:
         fields = _meeting(entries(schema, "properties"), module_name)
         for first, second, name in fields:
             place = subject.source.key_place((*pointer, "properties", second))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,7 +13,7 @@ from pgmqgen.schema.source import Source
 from pgmqgen.schema.text import Pointer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """One file with its bundle; what is the file's own stands at the same pointer in both."""
 
@@ -22,17 +22,16 @@ class Subject:
     bundle: dict[str, Any] | bool
     is_queue: bool
 
-    def written(self) -> Iterator[tuple[Pointer, dict[str, Any]]]:
+    @cached_property
+    def written(self) -> list[tuple[Pointer, dict[str, Any]]]:
         """Every schema object as the file has it."""
-        for pointer, schema in walk(self.source.value):
-            if isinstance(schema, dict):
-                yield pointer, schema
+        return [part for part in walk(self.source.value) if isinstance(part[1], dict)]
 
-    def bundled(self) -> Iterator[tuple[Pointer, dict[str, Any]]]:
+    @cached_property
+    def bundled(self) -> list[tuple[Pointer, dict[str, Any]]]:
         """Every schema object of the file, with references that can be followed."""
-        for pointer, schema in walk(self.bundle):
-            if isinstance(schema, dict) and pointer in self.source.values:
-                yield pointer, schema
+        own = self.source.values
+        return [part for part in walk(self.bundle) if isinstance(part[1], dict) and part[0] in own]
 
     def follow(self, ref: Any) -> Any:
         """What a reference of the bundle leads to, None if that is no part of it."""

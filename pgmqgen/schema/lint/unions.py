@@ -31,7 +31,7 @@ _MAX_PAIRS = 2000
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
     """Check every union of a file; beside `properties` it only adds conditions to an object."""
-    for pointer, schema in subject.bundled():
+    for pointer, schema in subject.bundled:
         for keyword in ("oneOf", "anyOf"):
             if "properties" in schema or (pair := _find_alike(subject, schema, keyword)) is None:
                 continue

@@ -38,7 +38,7 @@ _BUNDLE = "urn:pgmqgen:bundle"
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
     """Check every default and example of a file."""
-    given = [each for each in subject.bundled() if each[1].keys() & {"default", "examples"}]
+    given = [each for each in subject.bundled if each[1].keys() & {"default", "examples"}]
     if not given:
         return
     registry = jsonschema_rs.Registry([(_BUNDLE, subject.bundle)])
