@@ -8,6 +8,7 @@ written as it was read.
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from pydantic import (
     WrapSerializer,
     WrapValidator,
 )
-from pydantic_core import to_jsonable_python
+from pydantic_core import PydanticSerializationUnexpectedValue, to_jsonable_python
 
 
 class _ExactDateTime(datetime):
@@ -64,7 +65,7 @@ def _read_uuid(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
 
 
 def _parse(value: Any, parse: ValidatorFunctionWrapHandler, mend: Any) -> Any:
-    if isinstance(value, int | float):  # pydantic would take it for seconds since 1970
+    if isinstance(value, int | float | Decimal):  # pydantic would take it for seconds since 1970
         raise ValueError("expected text, got a number")
     try:
         return parse(value)
@@ -76,18 +77,21 @@ def _parse(value: Any, parse: ValidatorFunctionWrapHandler, mend: Any) -> Any:
         return parse(f"0004{mended[4:]}" if mended.startswith("0000-") else mended)
 
 
-def _write(value: Any, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
-    if info.mode == "python":
-        return write(value)
-    text = getattr(value, "text", None)
-    return to_jsonable_python(value) if text is None else text
+def _writer(kind: type[Any]) -> WrapSerializer:
+    def write(value: Any, write: SerializerFunctionWrapHandler, info: SerializationInfo) -> Any:
+        if not isinstance(value, kind):  # then it is of another branch of a union
+            raise PydanticSerializationUnexpectedValue(f"expected a {kind.__name__}")
+        if info.mode == "python":
+            return write(value)
+        text = getattr(value, "text", None)
+        return to_jsonable_python(value) if text is None else text
+
+    return WrapSerializer(write)
 
 
-DateTime: TypeAlias = Annotated[
-    AwareDatetime, WrapValidator(_read_date_time), WrapSerializer(_write)
-]
+DateTime: TypeAlias = Annotated[AwareDatetime, WrapValidator(_read_date_time), _writer(datetime)]
 """`date-time`: a datetime with a time zone."""
-Date: TypeAlias = Annotated[date, WrapValidator(_read_date), WrapSerializer(_write)]
+Date: TypeAlias = Annotated[date, WrapValidator(_read_date), _writer(date)]
 """`date`: a date."""
-Uuid: TypeAlias = Annotated[UUID, WrapValidator(_read_uuid), WrapSerializer(_write)]
+Uuid: TypeAlias = Annotated[UUID, WrapValidator(_read_uuid), _writer(UUID)]
 """`uuid`: a UUID."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, TypeAlias
 
-from pydantic import GetPydanticSchema
-from pydantic_core import core_schema
+from pydantic import GetPydanticSchema, SerializationInfo
+from pydantic_core import PydanticSerializationUnexpectedValue, core_schema
 
 from pgmqgen.runtime.numbers import ExactFloat
 
@@ -17,8 +17,24 @@ def _to_float(number: Decimal) -> float:
     return nearest
 
 
+def _write_exact(number: object) -> Decimal:
+    match number:
+        case ExactFloat():
+            return number.exact
+        case Decimal():
+            return number
+    # Then it is of another branch of the union around this one.
+    raise PydanticSerializationUnexpectedValue("expected a Decimal or an ExactFloat")
+
+
 def _to_decimal(number: float) -> Decimal:
     return number.exact if isinstance(number, ExactFloat) else Decimal(repr(number))
+
+
+def _write_decimal(number: object, info: SerializationInfo) -> Decimal | str:
+    if not isinstance(number, Decimal):
+        raise PydanticSerializationUnexpectedValue("expected a Decimal")
+    return str(number) if info.mode == "json" else number
 
 
 _DECIMAL = core_schema.is_instance_schema(Decimal)
@@ -29,9 +45,7 @@ _NUMBER = core_schema.union_schema(
         core_schema.no_info_after_validator_function(
             _to_float,
             _DECIMAL,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda value: getattr(value, "exact", value)
-            ),
+            serialization=core_schema.plain_serializer_function_ser_schema(_write_exact),
         ),
     ],
     mode="left_to_right",
@@ -45,7 +59,7 @@ _EXACT = core_schema.union_schema(
         ),
     ],
     mode="left_to_right",
-    serialization=core_schema.to_string_ser_schema(when_used="json"),
+    serialization=core_schema.plain_serializer_function_ser_schema(_write_decimal, info_arg=True),
 )
 
 Number: TypeAlias = Annotated[int | float, GetPydanticSchema(lambda *_: _NUMBER)]
