@@ -6,9 +6,9 @@ import ast
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeAlias
 
 from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.edits import (
@@ -23,6 +23,9 @@ from pgmqgen.codegen.edits import (
 from pgmqgen.codegen.normalise import External, normalise
 from pgmqgen.codegen.unions import Shape
 from pgmqgen.errors import ConfigError, GenerateError
+
+Imports: TypeAlias = Mapping[str, tuple[tuple[str, ...], str]]
+"""Names of stubs in a module, each with the module and the name that it stands for."""
 
 _FUTURE = "from __future__ import annotations\n"
 _ROOT = "PgmqgenRoot"
@@ -67,13 +70,7 @@ def make_models(
     package it is to be
     """
     normal = normalise(schema, {"#": payload}, taken=taken, externals=externals)
-    shape = normal.shapes["#"]
-    source, annotation = _generate(normal.classes, shape, memory)
-    if shape != {"$ref": f"#/$defs/{payload}"}:
-        source = source.replace(_FUTURE, f"{_FUTURE}from typing import TypeAlias\n", 1)
-        source += f"\n\n{payload}: TypeAlias = {ast.unparse(annotation)}\n"
-    models = _finish(source, normal.imports, module, payload)
-    return replace(models, members=_union_members(annotation, models.names))
+    return _recall(memory, normal.classes, normal.shapes["#"], normal.imports, module, payload)
 
 
 def make_exports(names: Sequence[str], target: tuple[str, ...], module: tuple[str, ...]) -> Models:
@@ -93,48 +90,60 @@ def make_definitions(
 ) -> Definitions:
     """Make a module of what stands at some references, each with a name for want of a title."""
     normal = normalise(schema, names, externals=externals)
-    source, _ = _generate(normal.classes, {}, memory)
+    models = _recall(memory, normal.classes, {}, normal.imports, module)
     found = {
         ref: External(module=module, shape=shape, classes=normal.classes, imports=normal.imports)
         for ref, shape in normal.shapes.items()
     }
-    return Definitions(models=_finish(source, normal.imports, module), externals=found)
+    return Definitions(models=models, externals=found)
 
 
-def _generate(
-    classes: Mapping[str, Shape], payload: Shape, memory: Memory | None
-) -> tuple[str, ast.expr]:
-    """The source of classes, and the annotation that says `payload`."""
+def _recall(memory: Memory | None, *parts: Any) -> Models:
+    memory = memory or Memory()
+    key = memory.key("models", json.dumps(parts))
+    known = memory.find(key)
+    if known is None:
+        known = memory.keep(key, json.dumps(asdict(_make(*parts))))
+    found = json.loads(known)
+    names, members = tuple(found["names"]), tuple(found["members"])
+    return Models(source=found["source"], names=names, members=members)
+
+
+def _make(
+    classes: Mapping[str, Shape],
+    shape: Shape,
+    imports: Imports,
+    module: tuple[str, ...],
+    payload: str = "",
+) -> Models:
+    """Make a module of classes in which `payload` is a type of some shape."""
+    source, annotation = _generate(classes, shape)
+    if payload and shape != {"$ref": f"#/$defs/{payload}"}:
+        source = source.replace(_FUTURE, f"{_FUTURE}from typing import TypeAlias\n", 1)
+        source += f"\n\n{payload}: TypeAlias = {ast.unparse(annotation)}\n"
+    models = _finish(source, imports, module, payload)
+    return replace(models, members=_union_members(annotation, models.names)) if payload else models
+
+
+def _generate(classes: Mapping[str, Shape], shape: Shape) -> tuple[str, ast.expr]:
+    """The source of classes, and the annotation that says a shape which refers to them."""
     carrier = {
         "type": "object",
-        "properties": {"payload": payload},
+        "properties": {"payload": shape},
         "required": ["payload"],
         "$defs": classes,
     }
-    source, annotation = _recall(json.dumps(carrier), memory or Memory())
-    return source, ast.parse(annotation, mode="eval").body
-
-
-def _recall(shape: str, memory: Memory) -> tuple[str, str]:
-    key = memory.key("models", shape)
-    known = memory.find(key) or memory.keep(key, json.dumps(_make(shape)))
-    source, annotation = json.loads(known)
-    return source, annotation
-
-
-def _make(shape: str) -> tuple[str, str]:
-    """The source of the classes that the root's one field refers to, and that field's annotation."""
-    source = shorten_docstrings(inline_roots(name_aliases(_run(shape))))
+    source = shorten_docstrings(inline_roots(name_aliases(_run(json.dumps(carrier)))))
     node = find_class(source, _ROOT)
     field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
-    return cut(source, {_ROOT}), ast.unparse(field.annotation)
+    return cut(source, {_ROOT}), field.annotation
 
 
 def _finish(
     source: str,
-    imports: Mapping[str, tuple[tuple[str, ...], str]],
+    imports: Imports,
     module: tuple[str, ...],
-    payload: str = "",
+    payload: str,
 ) -> Models:
     """Replace stubs by imports of the classes that they stand for."""
     source = cut(source, imports.keys())
