@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from pgmqgen.codegen.merge import merge
-from pgmqgen.codegen.unions import ANY, Shape
+from pgmqgen.codegen.shapes import ANY, Shape
 from pgmqgen.schema.keywords import DEFAULT_DRAFT, REF_STANDS_ALONE, draft_of
 
 SHAPING = frozenset({

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pgmqgen.codegen.unions import Shape
+from pgmqgen.codegen.shapes import Shape
 
 
 def merge(first: Shape, second: Shape) -> Shape:

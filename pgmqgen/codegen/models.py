@@ -11,6 +11,7 @@ from itertools import takewhile
 from typing import Any, TypeAlias
 
 from pgmqgen.codegen.cache import Memory
+from pgmqgen.codegen.classes import External
 from pgmqgen.codegen.edits import (
     cut,
     defined_names,
@@ -20,8 +21,8 @@ from pgmqgen.codegen.edits import (
     name_aliases,
     shorten_docstrings,
 )
-from pgmqgen.codegen.normalise import External, normalise
-from pgmqgen.codegen.unions import Shape
+from pgmqgen.codegen.normalise import normalise
+from pgmqgen.codegen.shapes import Shape
 from pgmqgen.errors import ConfigError, GenerateError
 
 Imports: TypeAlias = Mapping[str, tuple[tuple[str, ...], str]]

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pgmqgen.codegen.cache import Memory
+from pgmqgen.codegen.classes import External
 from pgmqgen.codegen.models import Models, make_definitions, make_exports
-from pgmqgen.codegen.normalise import External, class_of
+from pgmqgen.codegen.shapes import class_of
 from pgmqgen.config import Config
 from pgmqgen.schema.load import SchemaSet
 from pgmqgen.schema.names import module_name, pascal_case

@@ -1,51 +1,14 @@
-"""Unions of shapes, and the literals that are unions of values."""
+"""Unions of shapes: joined, and fit for pydantic, which would else take the wrong branch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-Shape = dict[str, Any]
-"""A schema of the few keywords that normalised schemas have."""
+from pgmqgen.codegen.shapes import ANY, NUMBER, Shape, class_of, iterate
 
-ANY: Shape = {}
-NUMBER: Shape = {"type": "number", "customTypePath": "pgmqgen.runtime.number_types.Number"}
-DECIMAL: Shape = {"type": "number", "customTypePath": "pgmqgen.runtime.number_types.DecimalNumber"}
 _STRICT = {"boolean": "StrictBool", "integer": "StrictInt"}
 _BOOLEAN: Shape = {"type": "boolean"}
 _INTEGER: Shape = {"type": "integer"}
-
-
-def literal(flat: Shape) -> Shape:
-    """The shape of a schema with `const` or `enum`."""
-    values = [flat["const"]] if "const" in flat else flat["enum"]
-    kinds = {type(value) for value in values}
-    said = (str, int) if int in kinds else (str, bool)
-    literals = [value for value in values if type(value) in said and not _is_huge(value)]
-    others = [value for value in values if type(value) not in said or _is_huge(value)]
-    shapes: list[Shape] = [{"enum": list(dict.fromkeys(literals))}] if literals else []
-    return join([*shapes, *map(_shape_of_value, others)]) if shapes or others else ANY
-
-
-def _is_huge(value: Any) -> bool:
-    """Whether pydantic's literals cannot hold a value."""
-    return isinstance(value, int) and not -(2**63) <= value < 2**63
-
-
-def _shape_of_value(value: Any) -> Shape:
-    match value:
-        case None:
-            return {"type": "null"}
-        case bool():
-            return {"type": "boolean"}
-        case int():
-            return {"type": "integer"}
-        case float():
-            return NUMBER
-        case list():
-            return {"type": "array", "items": ANY}
-        case _:
-            return {"type": "object", "additionalProperties": True}
 
 
 def join(shapes: list[Shape]) -> Shape:
@@ -97,8 +60,9 @@ def discriminate(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
     """Name the tag of every union whose branches are classes that share one."""
     for shape in iterate(shapes):
         branches = shape.get("anyOf", ())
-        if branches and all(_is_class_ref(branch) for branch in branches):
-            members = [classes[branch["$ref"].rpartition("/")[2]] for branch in branches]
+        names = [class_of(branch) for branch in branches]
+        if names and all(names):
+            members = [classes[name] for name in names]
             if tag := next(_shared_tags(members), None):
                 shape["discriminator"] = {"propertyName": tag}
 
@@ -128,7 +92,7 @@ def harden(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
     while pending:
         for part in iterate([pending.pop()]):
             _forbid_coercion(part)
-            if _is_class_ref(part) and (name := part["$ref"].rpartition("/")[2]) not in seen:
+            if (name := class_of(part)) and name not in seen:
                 seen.add(name)
                 pending.append(classes[name])
 
@@ -143,8 +107,8 @@ def find_ambiguous(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> Ite
 
 
 def _container(branch: Shape, classes: Mapping[str, Shape]) -> str | None:
-    if _is_class_ref(branch):
-        loose = "customBasePath" in classes[branch["$ref"].rpartition("/")[2]]
+    if name := class_of(branch):
+        loose = "customBasePath" in classes[name]
         return "any" if loose else "object"
     return branch.get("type")
 
@@ -159,27 +123,6 @@ def _forbid_coercion(shape: Shape) -> None:
             _forbid_coercion(branch)
         del shape["enum"]
         shape |= branches[0] if len(branches) == 1 else {"anyOf": branches}
-
-
-def iterate(shapes: Iterable[Shape]) -> Iterator[Shape]:
-    """Yield some shapes and all shapes inside of them; classes are referred to, not inside."""
-    for shape in shapes:
-        yield shape
-        inside = [*shape.get("anyOf", ()), *shape.get("properties", {}).values()]
-        inside += (shape.get(key) for key in ("items", "additionalProperties"))
-        yield from iterate(child for child in inside if isinstance(child, dict))
-
-
-def stub(shape: Shape) -> Shape:
-    """What a union must know of a class: its tags."""
-    tags = {key: value for key, value in shape["properties"].items() if "enum" in value}
-    required = [key for key in shape["required"] if key in tags]
-    base = {key: value for key, value in shape.items() if key == "customBasePath"}
-    return {"type": "object", "properties": tags, "required": required, **base}
-
-
-def _is_class_ref(branch: Any) -> bool:
-    return isinstance(branch, dict) and str(branch.get("$ref")).startswith("#/$defs/")
 
 
 def _shared_tags(members: list[Shape]) -> Iterator[str]:

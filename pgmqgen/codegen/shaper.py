@@ -1,0 +1,219 @@
+"""Schema -> shape: what is left of a schema when all is dropped that Python types cannot say."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pgmqgen.codegen.class_names import branch_name, class_name
+from pgmqgen.codegen.classes import Classes, External
+from pgmqgen.codegen.flatten import SHAPING, Flattener, is_shaping, last_step, types_of
+from pgmqgen.codegen.literals import literal
+from pgmqgen.codegen.merge import merge
+from pgmqgen.codegen.shapes import ANY, DECIMAL, NUMBER, Shape, class_ref
+from pgmqgen.codegen.unions import join
+
+_FORMATS = {"date": "Date", "date-time": "DateTime", "uuid": "Uuid"}
+"""Formats that have a type in pgmqgen.runtime.formats; all others stay text."""
+
+
+class Shaper:
+    """Shapes the parts of one bundled schema, and adds the classes that they need.
+
+    externals: definitions that other modules have, by reference
+    """
+
+    def __init__(
+        self,
+        schema: dict[str, Any] | bool,
+        classes: Classes,
+        externals: Mapping[str, External],
+    ) -> None:
+        self._schema = schema
+        self._classes = classes
+        self._externals = externals
+        self._flattener = Flattener(schema)
+        self._links: dict[str, str] = {}  # names of the classes that references lead to
+        self._open: list[str] = []  # references whose targets are being shaped
+        self._pending: deque[tuple[str, Shape]] = deque()
+
+    def payload(self, name: str) -> Shape:
+        """The shape of the whole schema; its class is called `name`, title or not."""
+        if "#" in self._externals:
+            return self._classes.include_as(name, self._externals["#"])
+        flat = self._flattener.flatten(self._schema)
+        if not self._flattener.is_class(flat):
+            self._classes.reserve(name)
+            return self._shape(self._schema, name)
+        self._links["#"] = self._classes.add(name)
+        self._classes.by_name[name] = self._class(flat, name)
+        return class_ref(name)
+
+    def definition(self, ref: str, name: str) -> Shape:
+        """The shape of what a reference leads to; without a title, its class is called `name`."""
+        return self._reference(ref, name)
+
+    def finish(self) -> None:
+        """Shape the classes that were only named so far."""
+        while self._pending:
+            name, flat = self._pending.popleft()
+            self._classes.by_name[name] = self._class(flat, name)
+
+    def _shape(self, schema: Any, name: str) -> Shape:
+        """The shape of a schema; a class made for it is called `name` unless it has a title."""
+        if not isinstance(schema, dict):
+            return ANY
+        if (ref := self._flattener.plain_ref(schema)) is not None:
+            return _describe(self._reference(ref, name), schema)
+        flat, inlined = self._flattener.trace(schema)
+        if (again := self._find_open(inlined)) is not None:
+            return self._reference(again, name)
+        with self._opened(inlined):
+            return _describe(self._flat_shape(flat, name), schema)
+
+    def _flat_shape(self, flat: Shape, name: str) -> Shape:
+        for keyword in ("oneOf", "anyOf"):
+            if keyword in flat:
+                return self._union(flat, keyword, name)
+        if "const" in flat or "enum" in flat:
+            return literal(flat)
+        types = types_of(flat)
+        if len(types) > 1:
+            return join([self._flat_shape({**flat, "type": kind}, name) for kind in types])
+        return self._typed_shape(types[0] if types else "", flat, name)
+
+    def _typed_shape(self, kind: str, flat: Shape, name: str) -> Shape:
+        match kind:
+            case "object":
+                return self._object(flat, name)
+            case "" if self._flattener.is_class(flat):
+                return self._object(flat, name)
+            case "array":
+                return {"type": "array", "items": self._items(flat, name)}
+            case "number" if flat.get("format") == "decimal":
+                return DECIMAL
+            case "number":
+                return NUMBER
+            case "string" if flat.get("format") in _FORMATS:
+                custom = f"pgmqgen.runtime.formats.{_FORMATS[flat['format']]}"
+                return {"type": "string", "customTypePath": custom}
+            case "string" | "integer" | "boolean" | "null":
+                return {"type": kind}
+            case _:
+                return ANY
+
+    def _items(self, flat: Shape, name: str) -> Shape:
+        items = flat.get("items", True)
+        if "prefixItems" in flat or isinstance(items, list):
+            return ANY
+        return self._shape(items, f"{name}Item")
+
+    def _object(self, flat: Shape, name: str) -> Shape:
+        if not self._flattener.is_class(flat):
+            values = ANY if "patternProperties" in flat else flat.get("additionalProperties", True)
+            return {"type": "object", "additionalProperties": self._shape(values, name) or True}
+        own = self._classes.add(class_name(flat.get("title")) or name)
+        self._classes.by_name[own] = self._class(flat, own)
+        return class_ref(own)
+
+    def _class(self, flat: Shape, name: str) -> Shape:
+        required = [key for key in flat.get("required", ()) if isinstance(key, str)]
+        properties: dict[str, Any] = {
+            key: self._shape(value, class_name(key) or f"{name}Value")
+            for key, value in flat.get("properties", {}).items()
+            if value is not False and _keeps_its_name(key)
+        }
+        for key in filter(_keeps_its_name, required):
+            properties.setdefault(key, ANY)
+        closed = (
+            flat.get("additionalProperties") is False
+            and "patternProperties" not in flat
+            and all(map(_keeps_its_name, flat["properties"]))
+        )
+        shape: Shape = {
+            "type": "object",
+            "properties": properties,
+            "required": [key for key in properties if key in required],
+            "additionalProperties": not closed,
+        }
+        if not types_of(flat):
+            shape["customBasePath"] = "pgmqgen.runtime.models.LooseModel"
+        return _describe(shape, flat)
+
+    def _union(self, flat: Shape, keyword: str, name: str) -> Shape:
+        base = {key: value for key, value in flat.items() if key not in ("oneOf", "anyOf")}
+        branches = flat[keyword]
+        if not any(is_shaping(branch) for branch in branches):
+            return self._flat_shape(base, name)
+        return join([self._branch(base, branch, name) for branch in branches])
+
+    def _branch(self, base: Shape, branch: Any, name: str) -> Shape:
+        own = branch_name(branch) or name
+        rest = {key for key in base.keys() & SHAPING if key != "type"}
+        if not rest and (
+            "type" not in base or types_of(self._flattener.flatten(branch)) == types_of(base)
+        ):
+            return self._shape(branch, own)
+        flat, inlined = self._flattener.trace(branch)
+        if self._find_open(inlined) is not None:
+            return self._flat_shape(base, name)
+        untitled = {
+            key: value for key, value in base.items() if key not in ("title", "description")
+        }
+        own = (class_name(last_step(inlined[0])) if inlined else None) or own
+        with self._opened(inlined):
+            return self._flat_shape(merge(untitled, flat), own)
+
+    def _reference(self, ref: str, name: str) -> Shape:
+        if ref in self._links:
+            return class_ref(self._links[ref])
+        if ref in self._externals:
+            return self._classes.include(self._externals[ref])
+        target = self._flattener.resolve(ref)
+        if ref not in self._open and (further := self._link_of(target)) is not None:
+            with self._opened([ref]):
+                return _describe(self._reference(further, name), target)
+        flat = self._flattener.flatten(target)
+        if self._flattener.is_class(flat):
+            return self._referenced_class(ref, flat, name)
+        if ref in self._open:
+            return ANY  # a type that holds itself without a class between
+        with self._opened([ref]):
+            return self._shape(target, name)
+
+    def _referenced_class(self, ref: str, flat: Shape, name: str) -> Shape:
+        base = class_name(flat.get("title")) or class_name(last_step(ref)) or name
+        self._links[ref] = own = self._classes.add(base)
+        self._pending.append((own, flat))  # not at once: a chain may be long
+        return class_ref(own)
+
+    @contextmanager
+    def _opened(self, refs: list[str]) -> Iterator[None]:
+        self._open += refs
+        try:
+            yield
+        finally:
+            del self._open[len(self._open) - len(refs) :]
+
+    def _find_open(self, refs: list[str]) -> str | None:
+        return next((ref for ref in refs if ref in self._open), None)
+
+    def _link_of(self, target: Any) -> str | None:
+        """Where a definition leads that does nothing but lead to another."""
+        return self._flattener.plain_ref(target) if isinstance(target, dict) else None
+
+
+def _describe(shape: Shape, schema: Shape) -> Shape:
+    description = schema.get("description")
+    if not isinstance(description, str) or not description.strip() or "description" in shape:
+        return shape
+    lines = (line.rstrip() for line in description.strip().splitlines())
+    return {**shape, "description": "\n".join(lines)}
+
+
+def _keeps_its_name(key: str) -> bool:
+    """Whether Python reads this name as it is written; others stay untyped extras."""
+    return unicodedata.normalize("NFKC", key) == key
