@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from typing import Any, TypeAlias
@@ -22,7 +23,7 @@ from pgmqgen.codegen.edits import (
     shorten_docstrings,
 )
 from pgmqgen.codegen.normalise import normalise
-from pgmqgen.codegen.shapes import Shape
+from pgmqgen.codegen.shapes import Shape, reach
 from pgmqgen.errors import ConfigError, GenerateError
 
 Imports: TypeAlias = Mapping[str, tuple[tuple[str, ...], str]]
@@ -70,8 +71,9 @@ def make_models(
     externals: definitions of other modules, by reference; module: where below the generated
     package it is to be
     """
-    normal = normalise(schema, {"#": payload}, taken=taken, externals=externals)
-    return _recall(memory, normal.classes, normal.shapes["#"], normal.imports, module, payload)
+    with _refuse_deep(module):
+        normal = normalise(schema, {"#": payload}, taken=taken, externals=externals)
+        return _recall(memory, normal.classes, normal.shapes["#"], normal.imports, module, payload)
 
 
 def make_exports(names: Sequence[str], target: tuple[str, ...], module: tuple[str, ...]) -> Models:
@@ -83,20 +85,43 @@ def make_exports(names: Sequence[str], target: tuple[str, ...], module: tuple[st
 
 def make_definitions(
     schema: dict[str, Any],
-    names: Mapping[str, str],
+    definitions: Mapping[str, str],
+    others: Mapping[str, str],
     *,
+    wanted: Collection[str],
     externals: Mapping[str, External],
     module: tuple[str, ...],
     memory: Memory | None = None,
 ) -> Definitions:
-    """Make a module of what stands at some references, each with a name for want of a title."""
-    normal = normalise(schema, names, externals=externals)
-    models = _recall(memory, normal.classes, {}, normal.imports, module)
+    """Make a module of what stands at some references, each with a name for want of a title.
+
+    The classes of `definitions` get their names before all others. Those that `wanted` does not
+    lead to are left out.
+    """
+    with _refuse_deep(module):
+        try:
+            normal = normalise(schema, definitions, others=others, externals=externals)
+        except RecursionError:  # in what nobody wants, maybe
+            names = {ref: name for ref, name in {**definitions, **others}.items() if ref in wanted}
+            normal = normalise(schema, names, externals=externals)
+        kept = reach([normal.shapes[ref] for ref in wanted], normal.classes)
+        imports = {own: place for own, place in normal.imports.items() if own in kept}
+        models = _recall(memory, kept, {}, imports, module)
     found = {
         ref: External(module=module, shape=shape, classes=normal.classes, imports=normal.imports)
         for ref, shape in normal.shapes.items()
     }
     return Definitions(models=models, externals=found)
+
+
+@contextmanager
+def _refuse_deep(module: tuple[str, ...]) -> Iterator[None]:
+    try:
+        yield
+    except RecursionError as error:
+        message = f"the types of `{'.'.join(module)}` nest too deep: too many references in a row"
+        hint = "let fewer definitions do nothing but hold another one, in a list or a union"
+        raise GenerateError(message, hint=hint) from error
 
 
 def _recall(memory: Memory | None, *parts: Any) -> Models:

@@ -35,20 +35,24 @@ def normalise(
     schema: dict[str, Any] | bool,
     names: Mapping[str, str],
     *,
+    others: Mapping[str, str] | None = None,
     taken: frozenset[str] = frozenset(),
     externals: Mapping[str, External] | None = None,
 ) -> Normal:
     """Return the shapes of parts of a bundled schema.
 
     names: the parts, by reference (`#`: the whole), each with the name that its class gets
-    where it has no title; taken: names that no other class may have
+    where it has no title; others: more of them, named last; taken: names that no class may have
     """
     classes = Classes(taken)
     shaper = Shaper(schema, classes, externals or {})
+    shaper.name_classes(names)
     shapes = {
         ref: shaper.payload(name) if ref == "#" else shaper.definition(ref, name)
         for ref, name in names.items()
     }
+    shaper.finish()
+    shapes |= {ref: shaper.definition(ref, name) for ref, name in (others or {}).items()}
     shaper.finish()
     everything = [*shapes.values(), *classes.by_name.values()]
     discriminate(everything, classes.by_name)

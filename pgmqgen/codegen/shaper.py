@@ -52,6 +52,13 @@ class Shaper:
         self._classes.by_name[name] = self._class(flat, name)
         return class_ref(name)
 
+    def name_classes(self, names: Mapping[str, str]) -> None:
+        """Name the definitions that are classes, before what is inside of any of them."""
+        for ref, name in names.items():
+            target = True if ref == "#" else self._flattener.resolve(ref)
+            if self._link_of(target) is None and self._is_class(target):
+                self.definition(ref, name)
+
     def definition(self, ref: str, name: str) -> Shape:
         """The shape of what a reference leads to; without a title, its class is called `name`."""
         return self._reference(ref, name)
@@ -189,6 +196,9 @@ class Shaper:
         self._links[ref] = own = self._classes.add(base)
         self._pending.append((own, flat))  # not at once: a chain may be long
         return class_ref(own)
+
+    def _is_class(self, schema: Any) -> bool:
+        return self._flattener.is_class(self._flattener.flatten(schema))
 
     @contextmanager
     def _opened(self, refs: list[str]) -> Iterator[None]:

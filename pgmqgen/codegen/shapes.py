@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 Shape = dict[str, Any]
@@ -23,6 +23,18 @@ def iterate(shapes: Iterable[Shape]) -> Iterator[Shape]:
         inside = [*shape.get("anyOf", ()), *shape.get("properties", {}).values()]
         inside += (shape.get(key) for key in ("items", "additionalProperties"))
         pending += reversed([child for child in inside if isinstance(child, dict)])
+
+
+def reach(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> dict[str, Shape]:
+    """The classes that some shapes lead to."""
+    pending = [*shapes]
+    seen: set[str] = set()
+    while pending:
+        for part in iterate([pending.pop()]):
+            if (name := class_of(part)) and name not in seen:
+                seen.add(name)
+                pending.append(classes[name])
+    return {name: shape for name, shape in classes.items() if name in seen}
 
 
 def class_of(shape: Shape) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import keyword
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.classes import External
-from pgmqgen.codegen.models import Models, make_definitions, make_exports
+from pgmqgen.codegen.models import Definitions, Models, make_definitions, make_exports
 from pgmqgen.codegen.shapes import class_of
 from pgmqgen.config import Config
 from pgmqgen.schema.load import SchemaSet
@@ -46,41 +46,50 @@ class Shared:
 
 def make_shared(schemas: SchemaSet, config: Config, memory: Memory) -> Shared:
     """Make the modules, each before those that import from it."""
-    shared = Shared()
+    made, wanted = Shared(), Shared()
     paths = _name_modules(schemas, config)
     for group in schemas.shared:
-        _add_group(shared, group, paths, memory)
-    return shared
+        definitions = _define(group, made, paths, memory)
+        for ref, external in definitions.externals.items():
+            made.externals[group.origins[ref]] = external
+            if ref in group.wanted:
+                wanted.externals[group.origins[ref]] = external
+        wanted.modules.extend(_make_modules(group, definitions, paths))
+    return wanted
 
 
-def _add_group(
-    shared: Shared,
-    group: SharedSchemas,
-    paths: Mapping[Path, tuple[str, ...]],
-    memory: Memory,
-) -> None:
-    first, *others = group.labels
-    made = make_definitions(
+def _define(
+    group: SharedSchemas, made: Shared, paths: Mapping[Path, tuple[str, ...]], memory: Memory
+) -> Definitions:
+    def name(refs: Iterable[str]) -> dict[str, str]:
+        return {ref: pascal_case(group.origins[ref].path.stem) or "Shared" for ref in refs}
+
+    return make_definitions(
         group.schema,
-        {ref: pascal_case(place.path.stem) or "Shared" for ref, place in group.roots.items()},
-        externals=shared.visible(group.origins),
-        module=paths[first],
+        name(group.definitions),
+        name(group.others),
+        wanted=group.wanted,
+        externals=made.visible(group.origins),
+        module=paths[next(iter(group.labels))],
         memory=memory,
     )
-    shared.externals.update({place: made.externals[ref] for ref, place in group.roots.items()})
+
+
+def _make_modules(
+    group: SharedSchemas, made: Definitions, paths: Mapping[Path, tuple[str, ...]]
+) -> Iterator[SharedModule]:
+    first, *others = group.labels
     if not made.models.names:
         return  # nothing but scalars and the like, which have no class
-    _add_module(shared, paths[first], group.labels[first], made.models)
+    yield SharedModule(path=paths[first], source=group.labels[first], models=made.models)
     for path in others:  # files that refer to each other have their classes in one module
-        shapes = [made.externals[ref].shape for ref, at in group.roots.items() if at.path == path]
+        shapes = [
+            made.externals[ref].shape for ref in group.wanted if group.origins[ref].path == path
+        ]
         names = sorted({name for shape in shapes if (name := class_of(shape))})
         if names:
             models = make_exports(names, paths[first], paths[path])
-            _add_module(shared, paths[path], group.labels[path], models)
-
-
-def _add_module(shared: Shared, path: tuple[str, ...], source: str, models: Models) -> None:
-    shared.modules.append(SharedModule(path=path, source=source, models=models))
+            yield SharedModule(path=paths[path], source=group.labels[path], models=models)
 
 
 def _name_modules(schemas: SchemaSet, config: Config) -> dict[Path, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from pgmqgen.codegen.shapes import ANY, NUMBER, Shape, class_of, iterate
+from pgmqgen.codegen.shapes import ANY, NUMBER, Shape, class_of, iterate, reach
 
 _STRICT = {"boolean": "StrictBool", "integer": "StrictInt"}
 _BOOLEAN: Shape = {"type": "boolean"}
@@ -87,14 +87,9 @@ def harden(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
     Where a union has no tag, pydantic tries branches that are not the right one, and would take
     "1" for 1 and true for 1 there.
     """
-    pending = [*shapes]
-    seen: set[str] = set()
-    while pending:
-        for part in iterate([pending.pop()]):
-            _forbid_coercion(part)
-            if (name := class_of(part)) and name not in seen:
-                seen.add(name)
-                pending.append(classes[name])
+    roots = [*shapes]
+    for part in iterate([*roots, *reach(roots, classes).values()]):
+        _forbid_coercion(part)
 
 
 def find_ambiguous(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> Iterator[Shape]:

@@ -23,7 +23,6 @@ from pgmqgen.schema.lint import (
     lint_meaning,
     lint_names,
     lint_source,
-    too_deep,
 )
 from pgmqgen.schema.names import class_prefix, module_name, payload_name
 from pgmqgen.schema.refs import Bundler, Origin
@@ -155,7 +154,7 @@ class _Loader:
         self._diagnostics += find_orphans(self._config.handlers, modules, root=self._config.root)
         return SchemaSet(
             queues=tuple(sorted(made, key=lambda queue: queue.name)),
-            shared=find_shared(self._bundlers, self._library),
+            shared=find_shared(self._bundlers, self._library, self._is_sound),
             diagnostics=arrange(filter(self._policy.counts, self._diagnostics)),
             files=tuple(source.path for source in self._library.sources),
         )
@@ -174,7 +173,7 @@ class _Loader:
             return None
         formats = declared.settings.formats if declared.settings else "assert"
         bundler = Bundler(source, self._library, formats)
-        schema = _bundle(bundler, source)
+        schema = bundler.bundle()
         found = bundler.diagnostics
         if not found and all(map(self._is_sound, bundler.sources)):
             found = list(lint_bundle(source, schema))
@@ -215,15 +214,7 @@ class _Loader:
 
     def _bundle_shared(self, source: Source) -> Iterator[Diagnostic]:
         bundler = Bundler(source, self._library)
-        bundle = _bundle(bundler, source)
+        bundle = bundler.bundle()
         yield from bundler.diagnostics
         if not bundler.diagnostics and not list(lint_bundle(source, bundle)):
             self._bundles[source.path] = bundle
-
-
-def _bundle(bundler: Bundler, source: Source) -> dict[str, Any] | bool:
-    try:
-        return bundler.bundle()
-    except RecursionError:
-        bundler.diagnostics.append(too_deep(source))
-        return False

@@ -8,6 +8,7 @@ What stands in the file itself stays where it is; what stands elsewhere becomes 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -62,9 +63,16 @@ class Bundler:
     file refers to which other.
     """
 
-    def __init__(self, source: Source, library: Library, formats: Formats = "assert") -> None:
-        """Start; a bundle in which formats do not count has none."""
+    def __init__(
+        self,
+        source: Source,
+        library: Library,
+        formats: Formats = "assert",
+        is_sound: Callable[[Source], bool] = lambda source: source.parsed,
+    ) -> None:
+        """Start; a bundle in which formats do not count has none, and nothing of unsound files."""
         self.diagnostics: list[Diagnostic] = []
+        self._is_sound = is_sound
         self.source, self.formats, self._library = source, formats, library
         self._root = library.resources(source.path).root
         self._draft = self._root.dialect.draft
@@ -100,6 +108,7 @@ class Bundler:
         self._own: dict[Pointer, Scope] = {}
         self._own_names: frozenset[str] = frozenset()
         self._defs: dict[str, Any] = {}
+        self._pending: deque[tuple[str, Site]] = deque()
 
     def _bundle(self) -> dict[str, Any] | bool:
         self._own = self._own_places()
@@ -108,6 +117,7 @@ class Bundler:
         if isinstance(self.source.value, dict):
             self._own_names = frozenset(self.source.value.get("$defs", {}))
         result: dict[str, Any] | bool = self._copy(Site(self._root, ()), self.source.value)
+        self._fill()
         if isinstance(result, dict) and self._defs:
             result["$defs"] = {**result.get("$defs", {}), **self._defs}
         return result
@@ -115,6 +125,7 @@ class Bundler:
     def _bundle_parts(self, parts: Sequence[Origin]) -> dict[str, Any]:
         for path, pointer in parts:
             self._link(Site(self._library.resources(path).around(pointer), pointer))
+        self._fill()
         return {"$schema": self._draft, "$defs": self._defs}
 
     def _own_places(self) -> dict[Pointer, Scope]:
@@ -140,7 +151,8 @@ class Bundler:
         result: dict[str, Any] = {}
         for keyword, value in self._kept(site, schema).items():
             if keyword in _REFERENCES and isinstance(value, str):
-                _add_reference(result, self._rewrite(site.step(keyword), keyword, value))
+                if ref := self._rewrite(site.step(keyword), keyword, value):
+                    _add_reference(result, ref)
             elif keyword == "allOf" and "allOf" in result:
                 result["allOf"] += self._copy_keyword(site.step(keyword), keyword, value)
             else:
@@ -183,14 +195,15 @@ class Bundler:
         scope = {*site.scope, *(entry for entry in added if entry[0] not in known)}
         return Site(resource, site.pointer, tuple(sorted(scope, key=repr)))
 
-    def _rewrite(self, site: Site, keyword: str, ref: str) -> str:
+    def _rewrite(self, site: Site, keyword: str, ref: str) -> str | None:
+        """The reference that a bundle has for another; None if that leads to nothing sound."""
         try:
             target = self._find(site, ref)
             if target is None:
                 return join(site.resource.uri, ref)
             self._reached.setdefault(target.source.path, target.source)
-            if not target.source.parsed:
-                return ref
+            if not self._is_sound(target.source):
+                return None
             if target.source is not site.source:
                 self.links.add((site.source.path, target.source.path))
             return self._link(self._bind(target, keyword, urldefrag(ref)[1]))
@@ -202,7 +215,7 @@ class Bundler:
             message = f"cannot resolve `{ref}`: {error.args[0]}"
             found = site.source.diagnose(site.pointer, "PGQ201", message)
         self.diagnostics.append(found)
-        return ref
+        return None
 
     def _find(self, site: Site, ref: str) -> Site | None:
         """What a reference leads to before dynamic scope; None for the metaschema of a draft."""
@@ -250,8 +263,13 @@ class Bundler:
         if place not in self._names:
             name = self._names[place] = self._free_name(target)
             self._defs[name] = None  # keeps the order of first use
-            self._defs[name] = self._copy(target, get(target.source.value, target.pointer))
+            self._pending.append((name, target))  # not at once: a chain of them may be long
         return self._names[place]
+
+    def _fill(self) -> None:
+        while self._pending:
+            name, target = self._pending.popleft()
+            self._defs[name] = self._copy(target, get(target.source.value, target.pointer))
 
     def _free_name(self, target: Site) -> str:
         last = next((step for step in reversed(target.pointer) if isinstance(step, str)), None)

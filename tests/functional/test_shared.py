@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import subprocess
@@ -146,6 +147,109 @@ def test_names_that_meet(generated: _Generated) -> None:
     assert type(payload.a) is generated.load("shared.money").Money
     assert type(payload.b) is generated.load("shared.old.money").Money
     assert payload.c.own == "x"
+
+
+_ORDERS = {
+    "type": "object",
+    "properties": {"item": _queue(root={"type": "integer"})},
+    "$defs": {
+        "order": _queue(item=_queue(a={"type": "integer"}), list={"$ref": "#/$defs/list"}),
+        "list": {"type": "array", "items": {"title": "Item", **_queue(b={"type": "integer"})}},
+        "item": _queue(c={"type": "integer"}, more={"$ref": "more.json#/$defs/item"}),
+        "more": {"$ref": "more.json"},
+    },
+}
+_MORE = {
+    **_queue(item=_queue(d={"type": "integer"}), orders={"$ref": "orders.json#/$defs/list"}),
+    "$defs": {"item": _queue(e={"type": "integer"})},
+}
+
+
+def test_names_depend_on_the_files_alone(generated: _Generated) -> None:
+    shared = {"schemas/shared/orders.json": _ORDERS, "schemas/shared/more.json": _MORE}
+    refs = [f"orders.json#/$defs/{name}" for name in ("order", "list", "item", "more")]
+    refs += ["orders.json", "more.json", "orders.json#/properties/item", "more.json#/$defs/item"]
+    seen: dict[str, str] = {}
+    for first, ref in enumerate(refs):
+        wanted = (ref, *refs[:first])
+        queues = {
+            f"schemas/q{place}.json": _queue(x={"$ref": f"shared/{each}"})
+            for place, each in enumerate(wanted)
+        }
+        generated.write({**queues, **shared})
+        for path in (generated.folder / "generated" / "shared").rglob("*.py"):
+            for name, text in _classes(path).items():
+                assert seen.setdefault(f"{path.stem}.{name}", text) == text, (wanted, path, name)
+    assert {"more.Item", "more.Item2", "more.Item3", "more.Item4"} < seen.keys()
+
+
+def _classes(path: Path) -> dict[str, str]:
+    body = ast.parse(path.read_text()).body
+    return {node.name: ast.unparse(node) for node in body if isinstance(node, ast.ClassDef)}
+
+
+def test_definitions_get_their_names_before_what_is_inside_of_others(
+    generated: _Generated,
+) -> None:
+    schemas = {
+        "schemas/q.json": _queue(a={"$ref": "shared/orders.json#/$defs/item"}),
+        "schemas/shared/orders.json": _ORDERS,
+        "schemas/shared/more.json": {**_MORE, "properties": {"item": {}}},
+    }
+    generated.write(schemas)
+    item = generated.load("shared.orders").Item
+    assert set(item.model_fields) == {"c", "more"}
+
+
+def test_what_nobody_wants_may_be_broken(generated: _Generated) -> None:
+    nested: dict[str, Any] = {
+        f"d{place}": {"items": {"$ref": f"#/$defs/d{place + 1}"}, "type": "array"}
+        for place in range(1000)
+    }
+    broken = {
+        "remote": {"allOf": [{"$ref": "https://example.com/x.json"}, _queue(item=_queue(a={}))]},
+        "gone": {"$ref": "gone.json"},
+        "nowhere": _queue(a={"$ref": "#/$defs/nope"}),
+        "unsound": {"allOf": [{"$ref": "unsound.json"}]},
+        "text": {"$ref": "text.json#/$defs/a"},
+    }
+    files: dict[str, Any] = {
+        "schemas/q.json": _queue(a={"$ref": "https://own.test/good.json#/$defs/ok"}),
+        "vendor/unsound.json": {"type": 1, "properties": 2},
+        "vendor/text.json": "text",
+    }
+    config = '[vendored]\n"https://own.test/" = "vendor"\n'
+    for more in ({}, broken, {**nested, "d1000": {}}):
+        good = {"$defs": {**more, "ok": _queue(item=_queue(b={}))}}
+        generated.write({**files, "vendor/good.json": good}, config)
+        generated.round_trip("q", {"a": {"item": {"b": 1}}})
+
+
+def test_definitions_that_nest_too_deep(generated: _Generated, run_pgmqgen: Run) -> None:
+    lists = {
+        f"d{place}": {"items": {"$ref": f"#/$defs/d{place + 1}"}, "type": "array"}
+        for place in range(1000)
+    }
+    shared = {"$defs": {**lists, "d1000": {}}}
+    (generated.folder / "schemas" / "shared").mkdir(parents=True)
+    (generated.folder / "schemas" / "shared" / "a.json").write_text(json.dumps(shared))
+    for queue in (_queue(a={"$ref": "shared/a.json#/$defs/d0"}), {**shared, "$ref": "#/$defs/d0"}):
+        (generated.folder / "schemas" / "q.json").write_text(json.dumps(queue))
+        done = run_pgmqgen("generate")
+        assert done.returncode == 1
+        assert "nest too deep" in done.stderr
+
+
+def test_a_long_chain_of_definitions(generated: _Generated) -> None:
+    chain = {f"d{place}": _queue(a={"$ref": f"#/$defs/d{place + 1}"}) for place in range(300)}
+    schemas = {
+        "schemas/q.json": _queue(a={"$ref": "shared/chain.json#/$defs/d0"}),
+        "schemas/shared/chain.json": {"$defs": {**chain, "d300": {"type": "string"}}},
+    }
+    generated.write(schemas)
+    generated.round_trip("q", {"a": {"a": {}}})
+    last = generated.load("shared.chain").D299
+    assert last(a="end").a == "end"
 
 
 def test_a_class_that_a_queue_changes_is_its_own(generated: _Generated) -> None:

@@ -92,8 +92,7 @@ def test_large_files_that_are_read(tmp_path: Path) -> None:
 def test_references_through_many_files(tmp_path: Path) -> None:
     around = '{"not": ' * 20 + '{"$ref": "a%d.json"}' + "}" * 20
     files = {f"a{i}.json": (around % (i + 1)).encode() for i in range(60)}
-    found = _load(tmp_path, {**files, "a60.json": b"{}"}).diagnostics
-    assert {each.code for each in found} == {"PGQ006"}
+    assert len(_load(tmp_path, {**files, "a60.json": b"{}"}).queues) == 61
 
 
 def test_links_out_of_the_project(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from pgmqgen.schema.lint import (
     values,
 )
 from pgmqgen.schema.lint.metaschema import check_bundle as lint_bundle
-from pgmqgen.schema.lint.metaschema import too_deep
 from pgmqgen.schema.lint.names import Declaration
 from pgmqgen.schema.lint.names import check as lint_names
 from pgmqgen.schema.lint.policy import Policy
@@ -39,7 +38,6 @@ __all__ = [
     "lint_meaning",
     "lint_names",
     "lint_source",
-    "too_deep",
 ]
 
 

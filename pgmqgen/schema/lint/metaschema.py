@@ -46,12 +46,6 @@ def check_bundle(source: Source, schema: Any) -> Iterator[Diagnostic]:
         yield UNCOMPILED.at(source, (), message)
 
 
-def too_deep(source: Source) -> Diagnostic:
-    """Say that references lead through too many files to be followed."""
-    message = "the schema does not compile: its references lead through too many files"
-    return UNCOMPILED.at(source, (), message, hint="merge some of the files")
-
-
 @cache
 def _metaschema(draft: str) -> jsonschema_rs.Validator:
     reference = draft if draft.startswith("https") else f"{draft}#"
