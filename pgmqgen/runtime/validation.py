@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import jsonschema_rs
 
 from pgmqgen.errors import InvalidMessage, PayloadTypeError, Violation
-from pgmqgen.runtime.json_text import WIRE, dump_json, encode_each, escape, parse_json
+from pgmqgen.runtime.json_text import WIRE, dump_json, encode_each, parse_json
 from pgmqgen.runtime.numbers import plain, without_fractions
+from pgmqgen.runtime.outline import Outline
+from pgmqgen.runtime.violations import explain
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -46,13 +48,13 @@ class Contract(Generic[T]):
     def validate(self, value: Any) -> None:
         """Return None if the JSON value `value` is valid.
 
-        Raises InvalidMessage with every violation otherwise.
+        Raises InvalidMessage with its violations otherwise: at least one, at most 100.
         """
+        validator = self._validator
         try:
-            if self._validator.is_valid(value):
+            if validator.is_valid(value):
                 return
-            value = plain(value)
-            errors = [_violation(error) for error in self._validator.iter_errors(value)]
+            errors = explain(self._outline, plain(value))
         except (ValueError, RecursionError) as error:
             errors = [Violation("", "json", f"not a JSON value: {error}")]
         raise InvalidMessage(errors, queue=self.queue)
@@ -129,11 +131,19 @@ class Contract(Generic[T]):
 
     @cached_property
     def _validator(self) -> jsonschema_rs.Validator:
+        return self._compile(self.schema)
+
+    @cached_property
+    def _outline(self) -> Outline:
+        return Outline(self.schema, self._compile)
+
+    def _compile(self, schema: Any, **more: Any) -> jsonschema_rs.Validator:
         return jsonschema_rs.validator_for(
-            self.schema,
+            schema,
             validate_formats=True,
             email_options=jsonschema_rs.EmailOptions(allow_display_text=False),
             offline=True,
+            **more,
         )
 
     @cached_property
@@ -151,8 +161,3 @@ class Contract(Generic[T]):
         from pydantic import TypeAdapter
 
         return TypeAdapter(list[self.payload])  # type: ignore[name-defined]
-
-
-def _violation(error: jsonschema_rs.ValidationError) -> Violation:
-    pointer = "".join(f"/{escape(step)}" for step in error.instance_path)
-    return Violation(pointer, error.kind.name, error.message)

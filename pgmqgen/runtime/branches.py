@@ -1,0 +1,170 @@
+"""What tells the branches of a union (`oneOf`, `anyOf`) apart: their names, and a tag.
+
+A tag is a property that every branch of objects requires and gives values of its own. It is read
+from the schema alone; what cannot be read, such as a reference elsewhere, tells nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+UNIONS = ("oneOf", "anyOf")
+_MOST_STEPS = 16
+"""How far references and unions within unions are followed."""
+
+Choices = dict[str, tuple[Any, ...]]
+"""The values of each required property that has a fixed set of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A property that tells branches apart, and its values in each branch."""
+
+    name: str
+    values: tuple[tuple[Any, ...], ...]
+
+    @property
+    def all_values(self) -> list[Any]:
+        return unique(value for values in self.values for value in values)
+
+    def branches(self, value: Any) -> list[int]:
+        """The indices of the branches that have some value."""
+        return [at for at, values in enumerate(self.values) if is_among(value, values)]
+
+
+def find_tag(root: Any, branches: Sequence[Any], required: Iterable[str]) -> Tag | None:
+    """The property with the most different values, of those that tell branches apart.
+
+    required: what the schema around the union requires
+    """
+    tables = [_choices(root, branch, frozenset(required), 0) for branch in branches]
+    of_objects = [table for table in tables if table is not None]
+    tags = [
+        Tag(name, tuple(table[name] if table else () for table in tables))
+        for name in _common(of_objects)
+    ]
+    tags = [tag for tag in tags if len(set(map(repr, filter(None, tag.values)))) > 1]
+    return max(tags, key=lambda tag: len(tag.all_values), default=None)
+
+
+def name_branches(root: Any, branches: Sequence[Any], tag: Tag | None) -> tuple[str, ...]:
+    """What to call each branch: its title, its definition, its tag, its type, or its place."""
+    types = [_only_type(root, branch) for branch in branches]
+    return tuple(
+        _given_name(root, branch)
+        or (f"{tag.name}: {tag.values[at][0]}" if tag and tag.values[at] else None)
+        or (types[at] if types.count(types[at]) == 1 else None)
+        or f"branch {at + 1}"
+        for at, branch in enumerate(branches)
+    )
+
+
+def is_among(value: Any, options: Iterable[Any]) -> bool:
+    """Whether a value is one of some scalars, as JSON compares them: `true` is not 1."""
+    return any(
+        value == option and isinstance(value, bool) == isinstance(option, bool)
+        for option in options
+    )
+
+
+def unique(values: Iterable[Any]) -> list[Any]:
+    """Scalars in order, each once."""
+    found: list[Any] = []
+    for value in values:
+        if not is_among(value, found):
+            found.append(value)
+    return found
+
+
+def resolve(root: Any, reference: str) -> Any:
+    """What a reference within a schema, such as `#/$defs/line`, is about; None if nothing."""
+    found = root
+    for step in _steps(reference):
+        match found:
+            case dict():
+                found = found.get(step)
+            case list() if step.isdecimal() and int(step) < len(found):
+                found = found[int(step)]
+            case _:
+                return None
+    return found if reference.startswith("#") else None
+
+
+def _given_name(root: Any, branch: Any) -> str | None:
+    for part in _parts(root, branch):
+        if isinstance(title := part.get("title"), str):
+            return title
+    reference = branch.get("$ref") if isinstance(branch, dict) else None
+    return _steps(reference)[-1] if isinstance(reference, str) and "#/" in reference else None
+
+
+def _only_type(root: Any, branch: Any) -> str | None:
+    types = (part.get("type") for part in _parts(root, branch))
+    return next((name for name in types if isinstance(name, str)), None)
+
+
+def _choices(root: Any, schema: Any, required: frozenset[str], depth: int) -> Choices | None:
+    """The choices of a branch; None if it admits no objects."""
+    parts = list(_parts(root, schema))
+    if not all(map(_admits_objects, parts)):
+        return None
+    required = required.union(*(part.get("required", ()) for part in parts))
+    found: Choices = {}
+    for part in parts:
+        for name, property_ in part.get("properties", {}).items():
+            if name in required and name not in found and (values := _values(root, property_)):
+                found[name] = values
+    for part in parts:
+        for keyword in UNIONS:
+            if depth < _MOST_STEPS and (branches := part.get(keyword)):
+                found = _choices_of_union(root, branches, required, depth) | found
+    return found
+
+
+def _choices_of_union(
+    root: Any, branches: Sequence[Any], required: frozenset[str], depth: int
+) -> Choices:
+    tables = [_choices(root, branch, required, depth + 1) for branch in branches]
+    of_objects = [table for table in tables if table is not None]
+    return {
+        name: tuple(unique(value for table in of_objects for value in table[name]))
+        for name in _common(of_objects)
+    }
+
+
+def _common(tables: Sequence[Choices]) -> list[str]:
+    return [name for name in tables[0] if all(name in table for table in tables)] if tables else []
+
+
+def _values(root: Any, schema: Any) -> tuple[Any, ...]:
+    for part in _parts(root, schema):
+        values = (part["const"],) if "const" in part else tuple(part.get("enum", ()))
+        if values and not any(isinstance(value, (dict, list)) for value in values):
+            return values
+    return ()
+
+
+def _admits_objects(part: dict[str, Any]) -> bool:
+    types = part.get("type", "object")
+    if "const" in part or "enum" in part:
+        return any(isinstance(value, dict) for value in [part.get("const"), *part.get("enum", ())])
+    return "object" in ([types] if isinstance(types, str) else types)
+
+
+def _parts(root: Any, schema: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """A schema and all that it applies to the same value for certain."""
+    if not isinstance(schema, dict) or depth > _MOST_STEPS:
+        return
+    yield schema
+    if isinstance(reference := schema.get("$ref"), str):
+        yield from _parts(root, resolve(root, reference), depth + 1)
+    for part in schema.get("allOf", ()):
+        yield from _parts(root, part, depth + 1)
+
+
+def _steps(reference: str) -> list[str]:
+    pointer = unquote(reference.partition("#")[2])
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
