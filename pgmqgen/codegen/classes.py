@@ -43,10 +43,11 @@ class Classes:
 
     def add(self, base: str) -> str:
         """Name a class, whose shape is to come: `base`, or that with a number."""
+        stem = f"{base}_" if base[-1].isdigit() else base
         name, number = base, self._last.get(base, 1)
         while name in self._taken or name in self.by_name:
             number += 1
-            name = f"{base}{number}"
+            name = f"{stem}{number}"
         self._last[base] = number
         self.by_name[name] = ANY
         return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import unicodedata
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -13,11 +14,14 @@ from pgmqgen.codegen.classes import Classes, External
 from pgmqgen.codegen.flatten import SHAPING, Flattener, is_shaping, last_step, types_of
 from pgmqgen.codegen.literals import literal
 from pgmqgen.codegen.merge import merge
-from pgmqgen.codegen.shapes import ANY, DECIMAL, NUMBER, Shape, class_ref
+from pgmqgen.codegen.shapes import ANY, DECIMAL, NUMBER, Shape, class_ref, iterate
 from pgmqgen.codegen.unions import join
 
 _FORMATS = {"date": "Date", "date-time": "DateTime", "uuid": "Uuid"}
 """Formats that have a type in pgmqgen.runtime.formats; all others stay text."""
+
+_LARGEST = 5000
+"""Parts of a type without a name: beyond, it is not said, since types of types grow like powers."""
 
 
 class Shaper:
@@ -37,7 +41,9 @@ class Shaper:
         self._externals = externals
         self._flattener = Flattener(schema)
         self._links: dict[str, str] = {}  # names of the classes that references lead to
+        self._shapes: dict[str, Shape] = {}  # of the references that lead to no class
         self._open: list[str] = []  # references whose targets are being shaped
+        self._met: set[str] = set()  # those of them that were met again
         self._pending: deque[tuple[str, Shape]] = deque()
 
     def payload(self, name: str) -> Shape:
@@ -179,17 +185,27 @@ class Shaper:
             return class_ref(self._links[ref])
         if ref in self._externals:
             return self._classes.include(self._externals[ref])
+        if ref in self._shapes:
+            return copy.deepcopy(self._shapes[ref])  # as shapes are edited where they stand
         target = self._flattener.resolve(ref)
-        if ref not in self._open and (further := self._link_of(target)) is not None:
-            with self._opened([ref]):
-                return _describe(self._reference(further, name), target)
-        flat = self._flattener.flatten(target)
-        if self._flattener.is_class(flat):
+        if self._link_of(target) is None and self._flattener.is_class(
+            flat := self._flattener.flatten(target)
+        ):
             return self._referenced_class(ref, flat, name)
-        if ref in self._open:
+        if self._find_open([ref]):
             return ANY  # a type that holds itself without a class between
+        return self._referenced_shape(ref, target, class_name(last_step(ref)) or name)
+
+    def _referenced_shape(self, ref: str, target: Any, name: str) -> Shape:
+        outside, self._met = self._met, set()
         with self._opened([ref]):
-            return self._shape(target, name)
+            shape = self._shape(target, name)
+        if sum(1 for _ in iterate([shape])) > _LARGEST:
+            shape = ANY
+        if not self._met:  # else it is cut off where it met something around it
+            self._shapes[ref] = copy.deepcopy(shape)
+        self._met |= outside
+        return shape
 
     def _referenced_class(self, ref: str, flat: Shape, name: str) -> Shape:
         base = class_name(flat.get("title")) or class_name(last_step(ref)) or name
@@ -207,9 +223,12 @@ class Shaper:
             yield
         finally:
             del self._open[len(self._open) - len(refs) :]
+            self._met.intersection_update(self._open)
 
     def _find_open(self, refs: list[str]) -> str | None:
-        return next((ref for ref in refs if ref in self._open), None)
+        found = next((ref for ref in refs if ref in self._open), None)
+        self._met |= {found} if found else set()
+        return found
 
     def _link_of(self, target: Any) -> str | None:
         """Where a definition leads that does nothing but lead to another."""

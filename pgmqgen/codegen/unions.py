@@ -18,12 +18,23 @@ def join(shapes: list[Shape]) -> Shape:
     if ANY in plain:
         return ANY
     flat: list[Shape] = []
-    widened = [*_widen_literals(plain)]
+    widened = _join_literals([*_widen_literals(plain)])
     for branch in widened:
         if branch not in flat and not (branch == _INTEGER and NUMBER in widened):
             flat.append(branch)
     flat.sort(key=_BOOLEAN.__eq__)  # last, for pydantic takes 1.0 for true where it may
     return flat[0] if len(flat) == 1 else {"anyOf": flat}
+
+
+def _join_literals(branches: list[Shape]) -> list[Shape]:
+    """One literal of the values of all, where the first of them stood."""
+    literals = [branch for branch in branches if "enum" in branch]
+    if len(literals) < 2:
+        return branches
+    values = dict.fromkeys(value for branch in literals for value in branch["enum"])
+    joined = {"enum": [*values]}
+    others = [branch for branch in branches if branch is literals[0] or "enum" not in branch]
+    return [joined if branch is literals[0] else branch for branch in others]
 
 
 def _widen_literals(branches: list[Shape]) -> Iterator[Shape]:

@@ -1,0 +1,65 @@
+"""Shapes that schemas are reduced to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pgmqgen.codegen.normalise import Normal, normalise
+
+TEXT, COUNT = {"type": "string"}, {"type": "integer"}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties}
+
+
+def _normalise(schema: dict[str, Any]) -> Normal:
+    return normalise(schema, {"#": "Payload"})
+
+
+def _step(name: str) -> dict[str, str]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def test_a_union_that_is_referred_to_has_its_classes_once_and_in_its_name() -> None:
+    step = {"anyOf": [TEXT, _object(a=TEXT), _object(b=TEXT)]}
+    schema = _object(first=_step("step"), then=_step("step")) | {"$defs": {"step": step}}
+    normal = _normalise(schema)
+    assert [*normal.classes] == ["Payload", "Step", "Step2"]
+    properties = normal.classes["Payload"]["properties"]
+    assert properties["first"] == properties["then"]
+
+
+def test_definitions_that_lead_to_each_other_are_shaped_once() -> None:
+    schema = _ladder(lambda below: {"anyOf": [below, {"allOf": [below]}]})
+    assert _normalise(schema).classes["Payload"]["properties"]["a"] == {"$ref": "#/$defs/Level40"}
+
+
+def test_types_do_not_grow_beyond_measure() -> None:
+    schema = _ladder(lambda below: {"anyOf": [below, {"type": "array", "items": below}]})
+    assert _normalise(schema).classes["Payload"]["properties"]["a"] == {}
+
+
+def _ladder(step: Callable[[dict[str, str]], dict[str, Any]]) -> dict[str, Any]:
+    """A schema whose definitions all lead to the next in two ways."""
+    levels = {f"level_{number}": step(_step(f"level_{number + 1}")) for number in range(40)}
+    return _object(a=_step("level_0")) | {"$defs": {**levels, "level_40": _object(end=TEXT)}}
+
+
+def test_what_is_cut_off_inside_of_itself_is_whole_elsewhere() -> None:
+    definitions = {
+        "a": {"type": "array", "items": _step("b")},
+        "b": {"anyOf": [TEXT, {"type": "array", "items": _step("a")}]},
+    }
+    normal = _normalise(_object(a=_step("a"), b=_step("b")) | {"$defs": definitions})
+    cut = {"anyOf": [TEXT, {"type": "array", "items": {}}]}
+    whole = {"anyOf": [TEXT, {"type": "array", "items": {"type": "array", "items": cut}}]}
+    properties = normal.classes["Payload"]["properties"]
+    assert properties == {"a": {"type": "array", "items": cut}, "b": whole}
+
+
+def test_literals_of_a_union_are_one_literal() -> None:
+    values = {"anyOf": [{"const": "a"}, COUNT, {"enum": ["b", "a"]}, {"const": "c"}]}
+    shape = _normalise(_object(a=values)).classes["Payload"]["properties"]["a"]
+    assert shape == {"anyOf": [{"enum": ["a", "b", "c"]}, COUNT]}
