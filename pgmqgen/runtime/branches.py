@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from pgmqgen.runtime.json_text import escape
+
 UNIONS = ("oneOf", "anyOf")
 _MOST_STEPS = 16
 """How far references and unions within unions are followed."""
@@ -33,6 +35,19 @@ class Tag:
     def branches(self, value: Any) -> list[int]:
         """The indices of the branches that have some value."""
         return [at for at, values in enumerate(self.values) if is_among(value, values)]
+
+
+def find_unions(schema: Any) -> Iterator[tuple[str, list[Any]]]:
+    """The unions of a schema: the pointer and the branches of each."""
+    pending = [("", schema)]
+    while pending:
+        pointer, value = pending.pop()
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for step, item in inner:
+            if isinstance(item, (dict, list)):
+                pending.append((f"{pointer}/{escape(step)}", item))
+            if step in UNIONS and isinstance(item, list):
+                yield pending[-1][0], item
 
 
 def find_tag(root: Any, branches: Sequence[Any], required: Iterable[str]) -> Tag | None:
@@ -79,7 +94,7 @@ def unique(values: Iterable[Any]) -> list[Any]:
     return found
 
 
-def resolve(root: Any, reference: str) -> Any:
+def _resolve(root: Any, reference: str) -> Any:
     """What a reference within a schema, such as `#/$defs/line`, is about; None if nothing."""
     found = root
     for step in _steps(reference):
@@ -160,7 +175,7 @@ def _parts(root: Any, schema: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
         return
     yield schema
     if isinstance(reference := schema.get("$ref"), str):
-        yield from _parts(root, resolve(root, reference), depth + 1)
+        yield from _parts(root, _resolve(root, reference), depth + 1)
     for part in schema.get("allOf", ()):
         yield from _parts(root, part, depth + 1)
 

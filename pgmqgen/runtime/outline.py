@@ -6,6 +6,8 @@ below, and so on: for a tree, twice as many with each level. Branches are valida
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -14,7 +16,7 @@ from urllib.parse import quote
 import jsonschema_rs
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
-from pgmqgen.runtime.branches import UNIONS, Tag, find_tag, name_branches, resolve
+from pgmqgen.runtime.branches import UNIONS, Tag, find_tag, find_unions, name_branches
 from pgmqgen.runtime.json_text import escape
 
 _ROOT = "urn:pgmqgen:schema"
@@ -42,43 +44,45 @@ class Outline:
     def __init__(self, schema: Any, compile_schema: Compile) -> None:
         self._schema = schema
         self._compile = compile_schema
-        self._unions: dict[str, Union] = {}
-        self._branches: dict[tuple[str, bool], jsonschema_rs.Validator] = {}
+        self._unions: dict[str, Union | None] = {}
+        self._validators: dict[tuple[str, ...], jsonschema_rs.Validator] = {}
 
     @cached_property
     def root(self) -> jsonschema_rs.Validator:
         try:
             return self._compile(self._schema, keywords=self._keywords)
-        except ValidationError:  # a union that is not where its path says, as under an inner `$id`
+        except ValidationError:  # a number of the schema that jsonschema-rs gives back otherwise
             return self._compile(self._schema)
 
     def union(self, error: ValidationError) -> Union | None:
         """The union that an error is about, if it is about one."""
         if not isinstance(error.kind, ValidationErrorKind.Custom):
             return None
-        return self._unions[pointer_of(error.schema_path)]
+        return self._unions.get(pointer_of(error.schema_path))
 
     def branch(self, union: Union, at: int) -> jsonschema_rs.Validator:
         """A branch of a union, the unions within closed."""
-        return self._branch(f"{union.pointer}/{at}", closed=True)
+        return self._validator(_branches(union)[at], keywords=self._keywords)
+
+    def admits(self, union: Union, value: Any) -> bool:
+        """The verdict of a union."""
+        return self._validator({union.keyword: _branches(union)}).is_valid(value)
 
     def matches(self, union: Union, value: Any) -> list[int]:
         """The branches of a union that a value matches."""
-        return [at for at in range(len(union.names)) if self._matches(union.pointer, at, value)]
+        branches = _branches(union)
+        if not self._validator({"anyOf": branches}).is_valid(value):
+            return []
+        return [at for at, branch in enumerate(branches) if self._validator(branch).is_valid(value)]
 
-    def _matches(self, pointer: str, at: int, value: Any) -> bool:
-        return self._branch(f"{pointer}/{at}", closed=False).is_valid(value)
-
-    def _branch(self, pointer: str, *, closed: bool) -> jsonschema_rs.Validator:
-        found = self._branches.get((pointer, closed))
-        if found is None:
-            schema = {"$ref": f"{_ROOT}#{quote(pointer)}"}
-            if "$schema" in self._schema:
-                schema["$schema"] = self._schema["$schema"]
-            more = {"keywords": self._keywords} if closed else {}
-            found = self._compile(schema, registry=self._registry, **more)
-            self._branches[pointer, closed] = found
-        return found
+    def _validator(self, schema: dict[str, Any], **more: Any) -> jsonschema_rs.Validator:
+        """A validator of branches, compiled once."""
+        key = (_text(schema), *more)
+        if key not in self._validators:
+            draft = {key: self._schema[key] for key in ("$schema",) if key in self._schema}
+            schema = {**draft, **schema}
+            self._validators[key] = self._compile(schema, registry=self._registry, **more)
+        return self._validators[key]
 
     @cached_property
     def _registry(self) -> jsonschema_rs.Registry:
@@ -97,29 +101,46 @@ class Outline:
             def __init__(
                 self, parent: dict[str, Any], branches: Any, path: list[str | int]
             ) -> None:
-                self._pointer = pointer_of(path)
-                self._branches = branches
-                outline._add(name, self._pointer, branches, parent)
+                self._union = outline._close(name, branches, parent.get("required", ()))
+                outline._register(pointer_of(path), self._union)
 
             def validate(self, value: Any) -> None:
-                count = sum(
-                    outline._matches(self._pointer, at, value) for at in range(len(self._branches))
-                )
-                if count == 0 or (count > 1 and name == "oneOf"):
+                if not outline.admits(self._union, value):
                     wanted = "one" if name == "oneOf" else "at least one"
-                    of = len(self._branches)
-                    raise ValueError(f"expected {wanted} of {of} branches to match, got {count}")
+                    of = len(self._union.names)
+                    raise ValueError(f"expected {wanted} of {of} branches to match")
 
         return Closed
 
-    def _add(self, keyword: str, pointer: str, branches: Any, parent: dict[str, Any]) -> None:
-        if pointer in self._unions:
-            return
-        if resolve(self._schema, f"#{quote(pointer)}") != branches:
-            raise LookupError(pointer)
-        tag = find_tag(self._schema, branches, parent.get("required", ()))
+    def _close(self, keyword: str, branches: list[Any], required: Iterable[str]) -> Union:
+        pointer = self._pointers[_text(branches)]
+        tag = find_tag(self._schema, branches, required)
         names = name_branches(self._schema, branches, tag)
-        self._unions[pointer] = Union(keyword=keyword, pointer=pointer, names=names, tag=tag)
+        return Union(keyword=keyword, pointer=pointer, names=names, tag=tag)
+
+    def _register(self, path: str, union: Union) -> None:
+        """Remember the union that errors of some path are about: None if it may be another one."""
+        known = self._unions.setdefault(path, union)
+        if known != union:
+            self._unions[path] = None
+
+    @cached_property
+    def _pointers(self) -> dict[str, str]:
+        """Where unions are, by their text.
+
+        Their paths do not tell: under another `$id` they begin there, and for `unevaluated...`
+        jsonschema-rs leaves references out of them. Unions of one text mean the same.
+        """
+        return {_text(branches): pointer for pointer, branches in find_unions(self._schema)}
+
+
+def _branches(union: Union) -> list[dict[str, Any]]:
+    pointer = f"{_ROOT}#{quote(union.pointer)}"
+    return [{"$ref": f"{pointer}/{at}"} for at in range(len(union.names))]
+
+
+def _text(schema: Any) -> str:
+    return json.dumps(schema, sort_keys=True, default=str)
 
 
 def pointer_of(path: Any) -> str:

@@ -230,19 +230,33 @@ def test_what_a_union_evaluates_is_not_unevaluated() -> None:
 
 def test_a_union_of_names() -> None:
     schema = {"propertyNames": {"anyOf": [{"maxLength": 1}, {"const": "id"}]}}
-    told = "(root): expected at least one of 2 branches to match, got 0 [propertyNames]"
+    told = "(root): expected at least one of 2 branches to match [propertyNames]"
     assert _told(schema, {"name": 1}) == [told]
 
 
-def test_unions_within_another_identifier_are_not_looked_into() -> None:
-    inner = {
-        "$id": "https://schemas.example/inner",
-        "$defs": {"any": {"anyOf": [{"type": "null"}]}},
-        "items": {"$ref": "#/$defs/any"},
+def _inner(name: str, *branches: Any) -> dict[str, Any]:
+    of = {"anyOf": list(branches)}
+    return {
+        "$id": f"https://x.example/{name}",
+        "$defs": {"of": of},
+        "items": {"$ref": "#/$defs/of"},
     }
-    schema = {"$defs": {"inner": inner}, "$ref": "https://schemas.example/inner"}
-    told = "/0: 1 is not valid under any of the schemas listed in the 'anyOf' keyword [anyOf]"
-    assert _told(schema, [1]) == [told]
+
+
+def test_a_union_under_another_identifier() -> None:
+    inner = _inner("a", {"$ref": "#/$defs/null"}, {"type": "string", "maxLength": 1})
+    inner["$defs"]["null"] = {"type": "null"}
+    schema = {"$defs": {"a": inner}, "$ref": "https://x.example/a"}
+    assert _told(schema, [1]) == ["/0: expected string or null, got integer [anyOf]"]
+
+
+def test_a_union_that_cannot_be_told_from_another_is_not_explained() -> None:
+    schema = {
+        "$defs": {"a": _inner("a", {"type": "null"}), "b": _inner("b", {"type": "string"})},
+        "properties": {name: {"$ref": f"https://x.example/{name}"} for name in ("a", "b")},
+    }
+    told = "expected at least one of 1 branches to match [anyOf]"
+    assert _told(schema, {"a": [1], "b": [1]}) == [f"/a/0: {told}", f"/b/0: {told}"]
 
 
 def _tree(depth: int, leaf: Any) -> Any:
