@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,14 +14,17 @@ import pytest
 from pgmqgen.cli.app import run
 from pgmqgen.schema.lint import RULES
 
+_NOT_ALL_POWERFUL = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+"""Runs a command for which the permissions of files count, even if root runs it."""
 TWICE = '{"type": "string",\n "type": "null"}'
 
 
-def _lint(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _lint(
+    folder: Path, *arguments: str, under: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).with_name("pgmqgen")
-    return subprocess.run(
-        [program, "lint", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+    command = [*under, str(program), "lint", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
@@ -99,3 +104,9 @@ def test_warnings_block_only_if_strict(project: Path) -> None:
         "schemas/b.json:1:20: PGQ101 warning: unknown keyword `minLenght`\n"
         "  help: did you mean `minLength`?\n"
     )
+
+
+def test_a_file_that_may_not_be_read(project: Path) -> None:
+    (project / "schemas" / "a.json").chmod(0o000)
+    done = _lint(project, under=_NOT_ALL_POWERFUL if os.geteuid() == 0 else ())
+    assert "schemas/a.json:1:1: PGQ001 the file cannot be read: permission denied\n" in done.stdout
