@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 _LINE_LENGTH = 100
 
@@ -91,6 +91,38 @@ def export(source: str, names: tuple[str, ...]) -> str:
     last = max(node.end_lineno or 0 for node in body if isinstance(node, ast.ImportFrom))
     lines.insert(last, f"\n__all__ = {list(names)!r}\n".encode())
     return b"".join(lines).decode()
+
+
+def defer(source: str, far: Mapping[str, Collection[str]]) -> str:
+    """Put `Later` around the types of fields that lead from a class to certain others."""
+    found = [
+        field.annotation
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and node.name in far
+        for field in node.body
+        if isinstance(field, ast.AnnAssign) and _names(field.annotation) & {*far[node.name]}
+    ]
+    lines = _lines(source)
+    for node in reversed(found):
+        before = lines[node.lineno - 1][: node.col_offset]
+        after = lines[(node.end_lineno or 0) - 1][node.end_col_offset :]
+        lines[node.lineno - 1 : node.end_lineno] = [before + _deferred(node).encode() + after]
+    return b"".join(lines).decode()
+
+
+def _deferred(annotation: ast.expr) -> str:
+    match annotation:
+        case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[kind, *rest])):
+            for call in rest:  # pydantic cannot look for a tag in what it does not build
+                if isinstance(call, ast.Call):
+                    call.keywords = [each for each in call.keywords if each.arg != "discriminator"]
+            return f"Annotated[Later[{ast.unparse(kind)}], {', '.join(map(ast.unparse, rest))}]"
+        case _:
+            return f"Later[{ast.unparse(annotation)}]"
+
+
+def _names(node: ast.expr) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
 def _root_annotation(node: ast.ClassDef) -> str:

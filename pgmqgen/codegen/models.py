@@ -15,6 +15,7 @@ from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.classes import External
 from pgmqgen.codegen.edits import (
     cut,
+    defer,
     defined_names,
     export,
     find_class,
@@ -23,6 +24,7 @@ from pgmqgen.codegen.edits import (
     shorten_docstrings,
 )
 from pgmqgen.codegen.normalise import normalise
+from pgmqgen.codegen.rings import find_far
 from pgmqgen.codegen.shapes import Shape, reach
 from pgmqgen.errors import ConfigError, GenerateError
 
@@ -160,6 +162,9 @@ def _generate(classes: Mapping[str, Shape], shape: Shape) -> tuple[str, ast.expr
         "$defs": classes,
     }
     source = shorten_docstrings(inline_roots(name_aliases(_run(json.dumps(carrier)))))
+    if far := find_far(classes):
+        later = "from pgmqgen.runtime.models import Later\n"
+        source = defer(source, far).replace(_FUTURE, _FUTURE + later, 1)
     node = find_class(source, _ROOT)
     field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
     return cut(source, {_ROOT}), field.annotation

@@ -20,9 +20,14 @@ def iterate(shapes: Iterable[Shape]) -> Iterator[Shape]:
     while pending:
         shape = pending.pop()
         yield shape
-        inside = [*shape.get("anyOf", ()), *shape.get("properties", {}).values()]
-        inside += (shape.get(key) for key in ("items", "additionalProperties"))
-        pending += reversed([child for child in inside if isinstance(child, dict)])
+        pending += reversed(parts(shape))
+
+
+def parts(shape: Shape) -> list[Shape]:
+    """The shapes directly inside of a shape."""
+    inside = [*shape.get("anyOf", ()), *shape.get("properties", {}).values()]
+    inside += (shape.get(key) for key in ("items", "additionalProperties"))
+    return [child for child in inside if isinstance(child, dict)]
 
 
 def reach(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> dict[str, Shape]:

@@ -1,10 +1,56 @@
-"""Base class of generated models whose schemas say `properties`, but not `type: object`."""
+"""What generated models need of pydantic that it does not have itself."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ModelWrapValidatorHandler, model_validator
+from pydantic import (
+    BaseModel,
+    GetPydanticSchema,
+    ModelWrapValidatorHandler,
+    SerializationInfo,
+    TypeAdapter,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import CoreSchema, core_schema
+
+T = TypeVar("T")
+
+
+def _build_later(kind: Any, _: Any) -> CoreSchema:
+    @cache
+    def adapter() -> TypeAdapter[Any]:
+        return TypeAdapter(kind)
+
+    def read(value: Any, info: ValidationInfo) -> Any:
+        return adapter().validate_python(value, by_alias=True, by_name=False, context=info.context)
+
+    def write(value: Any, info: SerializationInfo) -> Any:
+        return adapter().serializer.to_python(
+            value,
+            mode=info.mode,
+            by_alias=info.by_alias,
+            exclude_unset=info.exclude_unset,
+            exclude_defaults=info.exclude_defaults,
+            exclude_none=info.exclude_none,
+            warnings="none",
+            context=info.context,
+        )
+
+    anything = core_schema.any_schema()
+    return core_schema.with_info_plain_validator_function(
+        read,
+        serialization=core_schema.plain_serializer_function_ser_schema(
+            write, info_arg=True, return_schema=anything
+        ),
+        json_schema_input_schema=anything,
+    )
+
+
+Later: TypeAlias = Annotated[T, GetPydanticSchema(_build_later)]
+"""A type that is built when its first value comes: pydantic cannot build too many at once."""
 
 
 class LooseModel(BaseModel):

@@ -384,3 +384,46 @@ def test_a_format_that_only_describes_is_typed_as_text(generated: _Generated) ->
     both = generated.round_trip("strict", {"own": "2026-01-31", "shared": {"day": "2026-01-31"}})
     assert both.own == date(2026, 1, 31)
     assert both.shared.day == "2026-01-31"  # one class for both queues
+
+
+def _ring(size: int, far: Any) -> dict[str, Any]:
+    """Definitions each of which refers to the next, and the last to the first."""
+    return {
+        f"d{place}": _queue(a=far(f"#/$defs/d{(place + 1) % size}"), n={"type": "integer"})
+        for place in range(size)
+    }
+
+
+def _any_tag(ref: str) -> dict[str, Any]:
+    tagged = {"required": ["kind"], **_queue(kind={"const": "end"})}
+    inner = {"type": "object", "additionalProperties": {"oneOf": [{"$ref": ref}, tagged]}}
+    return {"oneOf": [{"type": "array", "items": inner}, {"$ref": ref}]}
+
+
+@pytest.mark.parametrize("size", [20, 250])
+@pytest.mark.parametrize("far", [lambda ref: {"$ref": ref}, _any_tag], ids=["plain", "nested"])
+def test_a_ring_of_many_classes(generated: _Generated, size: int, far: Any) -> None:
+    ring = {"schemas/shared/ring.json": {"$defs": _ring(size, far)}}
+    own = {"$ref": "#/$defs/d0", "$defs": _ring(size, far)}
+    queue = _queue(a={"$ref": "shared/ring.json#/$defs/d0"})
+    generated.write({"schemas/q.json": queue, "schemas/own.json": own, **ring})
+    value = {"a": {"a": {"n": 1, "x": 1.5}, "n": 2}, "n": 3}
+    payload = generated.round_trip("q", {"a": value})
+    assert type(payload.a.a.a) is generated.load("shared.ring").D2
+    assert generated.load("q").Q(a={"a": {"n": 2}}).a.a.n == 2
+    assert generated.round_trip("own", value).a.a.n == 1
+    payload.a.a.n = 4
+    assert json.loads(generated.load("q").contract.encode(payload))["a"]["a"]["n"] == 4
+    assert payload.model_json_schema()
+
+
+def test_a_tag_in_a_ring_of_many_classes(generated: _Generated) -> None:
+    ring = {f"d{place}": _queue() for place in range(100)}
+    for place, definition in enumerate(ring.values()):
+        refs = ({"$ref": f"#/$defs/d{(place + step) % 100}"} for step in (1, 2))
+        definition |= {"required": ["kind"]}
+        tag = {"const": f"k{place}"}
+        definition["properties"] = {"kind": tag, "a-b": {"oneOf": [*refs], "description": "So."}}
+    generated.write({"schemas/q.json": {"$ref": "#/$defs/d0", "$defs": ring}})
+    value = {"kind": "k0", "a-b": {"kind": "k2", "a-b": {"kind": "k3"}}}
+    assert type(generated.round_trip("q", value).a_b) is generated.load("q").D2
