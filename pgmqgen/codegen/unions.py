@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pgmqgen.codegen.shapes import ANY, NUMBER, Shape, class_of, iterate, reach
 
@@ -75,7 +75,18 @@ def discriminate(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
         if names and all(names):
             members = [classes[name] for name in names]
             if tag := next(_shared_tags(members), None):
-                shape["discriminator"] = {"propertyName": tag}
+                shape["discriminator"] = _discriminator(tag, branches, members)
+
+
+def _discriminator(tag: str, branches: Sequence[Shape], members: Sequence[Shape]) -> Shape:
+    """How datamodel-code-generator is told of a tag: without a mapping, it keeps only one value."""
+    mapping = {
+        value: branch["$ref"]
+        for branch, member in zip(branches, members, strict=True)
+        for value in member["properties"][tag]["enum"]
+        if isinstance(value, str)
+    }
+    return {"propertyName": tag, "mapping": mapping} if mapping else {"propertyName": tag}
 
 
 def make_room(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:

@@ -60,6 +60,13 @@ SCHEMAS: dict[str, Any] = {
             _object({"a": TEXT, "b": {"anyOf": [FLAG, INT]}}, required=["a"]),
         ]
     },
+    "tags of several values": {
+        "oneOf": [
+            _object({"kind": {"enum": ["a", "b", "c"]}, "n": INT}, required=["kind"]),
+            _object({"kind": {"const": "d"}, "n": TEXT}, required=["kind"]),
+            _object({"kind": {"type": "string", "enum": ["e", "f"]}}, required=["kind"]),
+        ]
+    },
     "integer tags": {
         "oneOf": [
             _object({"v": {"const": 1}, "a": INT}, required=["v"]),
