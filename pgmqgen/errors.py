@@ -70,7 +70,7 @@ class Violation:
 
 
 class InvalidMessage(PgmqgenError):
-    """A payload that breaks its queue's schema; `errors` lists every violation."""
+    """A payload that breaks its queue's schema; `errors` are its violations, the first 100."""
 
     def __init__(self, errors: Sequence[Violation], *, queue: str | None = None) -> None:
         self.errors = tuple(errors)

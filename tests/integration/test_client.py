@@ -318,6 +318,24 @@ def test_invalid_messages_are_archived_with_their_errors(
     assert kept == {"queue": "orders", "msg_id": 1, "reason": "invalid", "errors": [error]}
 
 
+def test_the_branch_that_was_meant_is_archived_with_the_message(
+    database_url: str, db: psycopg.Connection[Any]
+) -> None:
+    branches = [
+        {"title": name, "required": ["type"], "properties": {"type": {"const": name}, "n": {"maximum": 1}}}
+        for name in ("A", "B")
+    ]  # fmt: skip
+    contract: Contract[Any] = Contract(
+        queue="orders", schema={"oneOf": branches}, payload=Any, fingerprint="f"
+    )
+    db.execute('SELECT pgmq.send(\'orders\', \'{"type": "B", "n": 2}\')')
+    with Queue(database_url, "orders", contract) as queue:
+        assert queue.read(quantity=1) == []
+    ((kept,),) = rows(db, "headers -> 'x-pgmqgen' -> 'errors'", "a_orders")
+    message = "2 is greater than the maximum of 1 (in `B`)"
+    assert kept == [{"pointer": "/n", "keyword": "maximum", "message": message}]
+
+
 def test_invalid_messages_may_raise(database_url: str, db: psycopg.Connection[Any]) -> None:
     db.execute("SELECT pgmq.send('orders', '[]')")
     with (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +12,15 @@ import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Send = Callable[..., subprocess.CompletedProcess[str]]
+
+
+_UNION = {
+    "oneOf": [
+        {"title": name.title(), "required": ["type"],
+         "properties": {"type": {"const": name}, "total": {"type": "integer"}}}
+        for name in ("created", "paid")
+    ]
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -60,6 +70,18 @@ def test_every_violation_is_printed_and_nothing_sent(send: Send, database_url: s
     assert "/email: " in done.stderr
     assert "[format]" in done.stderr
     assert _sent(database_url) == []
+
+
+def test_of_a_union_the_branch_that_was_meant_is_printed(send: Send, project: Path) -> None:
+    contract = project / "generated" / "orders.py"
+    contract.write_text(f"{contract.read_text()}\ncontract.schema = {_UNION}\n")
+    heading = "error: invalid payload of queue `orders`, 1 error(s):\n  "
+    for payload, told in [
+        ('{"type": "paid", "total": "1"}', '/total: "1" is not of type "integer" (in `Paid`) [type]'),
+        ('{"type": "piad"}', "/type: expected one of `created`, `paid`; got `piad`; did you mean `paid`? [oneOf]"),
+    ]:  # fmt: skip
+        done = send("orders", payload)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{heading}{told}\n")
 
 
 @pytest.mark.parametrize(

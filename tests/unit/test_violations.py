@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -257,6 +258,11 @@ def test_a_union_that_cannot_be_told_from_another_is_not_explained() -> None:
     }
     told = "expected at least one of 1 branches to match [anyOf]"
     assert _told(schema, {"a": [1], "b": [1]}) == [f"/a/0: {told}", f"/b/0: {told}"]
+
+
+def test_a_schema_with_other_numbers_than_those_of_json_text() -> None:
+    told = "(root): 4 is not valid under any of the schemas listed in the 'anyOf' keyword [anyOf]"
+    assert _told({"anyOf": [{"const": Decimal(5)}]}, 4) == [told]
 
 
 def _tree(depth: int, leaf: Any) -> Any:
