@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping
+import copy
+from collections.abc import Collection, Iterator, Mapping
 
 _LINE_LENGTH = 100
 
@@ -31,6 +32,7 @@ def cut(source: str, names: Collection[str]) -> str:
         match node:
             case (
                 ast.ClassDef(name=name)
+                | ast.Assign(targets=[ast.Name(id=name)])
                 | ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name))))
             ) if name in names:
                 del lines[node.lineno - 1 : node.end_lineno]
@@ -38,17 +40,12 @@ def cut(source: str, names: Collection[str]) -> str:
 
 
 def inline_roots(source: str) -> str:
-    """Say the type where datamodel-code-generator makes a class with nothing but a `root`."""
+    """Say the type where datamodel-code-generator makes a name for it, or a class with a `root`."""
     roots = {
-        node.name: _root_annotation(node)
-        for node in ast.parse(source).body
-        if isinstance(node, ast.ClassDef) and ast.unparse(node.bases[0]).startswith("RootModel")
+        name: annotation for node in ast.parse(source).body for name, annotation in _root_of(node)
     }
-    while roots:
-        name, annotation = roots.popitem()
-        source = _put(cut(source, {name}), name, annotation)
-        roots = {other: _put(text, name, annotation) for other, text in roots.items()}
-    return source
+    texts = {name: ast.unparse(_Inliner(roots).visit(root)) for name, root in roots.items()}
+    return _put(cut(source, texts), texts) if texts else source
 
 
 def name_aliases(source: str) -> str:
@@ -125,23 +122,48 @@ def _names(node: ast.expr) -> set[str]:
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
-def _root_annotation(node: ast.ClassDef) -> str:
-    field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
-    return ast.unparse(field.annotation)
+def _root_of(node: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    match node:
+        case ast.ClassDef(name=name, bases=[base]) if ast.unparse(base).startswith("RootModel"):
+            field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
+            yield name, _without_lengths(field.annotation)
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(args=[_, root])):
+            yield name, root
 
 
-def _put(source: str, name: str, text: str) -> str:
-    """Put some text wherever a name stands."""
+def _without_lengths(annotation: ast.expr) -> ast.expr:
+    """The annotation without the length of a tuple, which that says itself."""
+    match annotation:
+        case ast.Subscript(slice=ast.Tuple(elts=[inner, ast.Call(keywords=keywords)])) if all(
+            keyword.arg in ("max_length", "min_length") for keyword in keywords
+        ):
+            return inner
+    return annotation
+
+
+class _Inliner(ast.NodeTransformer):
+    """Puts types where their names stand."""
+
+    def __init__(self, roots: Mapping[str, ast.expr]) -> None:
+        self._roots = roots
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        root = self._roots.get(node.id)
+        return node if root is None else self.visit(copy.deepcopy(root))
+
+
+def _put(source: str, texts: Mapping[str, str]) -> str:
+    """Put some text wherever one of some names stands."""
     lines = _lines(source)
     found = [
         node
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Name) and node.id == name
+        if isinstance(node, ast.Name) and node.id in texts
     ]
     for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         line = lines[node.lineno - 1]
         lines[node.lineno - 1] = (
-            line[: node.col_offset] + text.encode() + line[node.end_col_offset :]
+            line[: node.col_offset] + texts[node.id].encode() + line[node.end_col_offset :]
         )
     return b"".join(lines).decode()
 

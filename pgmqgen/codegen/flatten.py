@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from pgmqgen.codegen.merge import merge
 from pgmqgen.codegen.shapes import ANY, Shape
-from pgmqgen.schema.keywords import DEFAULT_DRAFT, REF_STANDS_ALONE, draft_of
+from pgmqgen.schema.keywords import DEFAULT_DRAFT, ITEMS_ARE_LISTED, REF_STANDS_ALONE, draft_of
 
 SHAPING = frozenset({
     "$ref", "additionalProperties", "allOf", "anyOf", "const", "enum", "items", "oneOf",
@@ -22,7 +22,9 @@ class Flattener:
 
     def __init__(self, schema: dict[str, Any] | bool) -> None:
         self._schema = schema
-        self._ref_stands_alone = (draft_of(schema) or DEFAULT_DRAFT) in REF_STANDS_ALONE
+        draft = draft_of(schema) or DEFAULT_DRAFT
+        self._ref_stands_alone = draft in REF_STANDS_ALONE
+        self._items_are_listed = draft in ITEMS_ARE_LISTED
         self._inlined: list[str] = []  # references that `flatten` has followed
 
     def trace(self, schema: Any) -> tuple[Shape, list[str]]:
@@ -76,6 +78,15 @@ class Flattener:
             key = step.replace("~1", "/").replace("~0", "~")
             value = value[int(key)] if isinstance(value, list) else value[key]
         return value
+
+    def items_of(self, flat: Shape) -> tuple[list[Any], Any]:
+        """The schemas of the first items of an array, each its own, and that of all after them."""
+        items = flat.get("items", True)
+        if not self._items_are_listed:
+            return flat.get("prefixItems", []), items
+        return (
+            (items, flat.get("additionalItems", True)) if isinstance(items, list) else ([], items)
+        )
 
     def is_class(self, flat: Shape) -> bool:
         """Whether the objects that a flat schema describes have a class."""

@@ -12,13 +12,14 @@ def merge(first: Shape, second: Shape) -> Shape:
     if not first or not second:
         return first or second
     result = {**first, **second}
-    result.pop(
-        "additionalProperties", None
-    )  # closed to its own properties only, not to the other's
+    for keyword in ("additionalProperties", "additionalItems"):
+        result.pop(keyword, None)  # they are of what their own schema does not say, not the other's
     if "properties" in first and "properties" in second:
         result["properties"] = _merge_properties(first["properties"], second["properties"])
     if "required" in first and "required" in second:
         result["required"] = list(dict.fromkeys([*first["required"], *second["required"]]))
+    if "prefixItems" in first and "prefixItems" in second:
+        result["prefixItems"] = max(first["prefixItems"], second["prefixItems"], key=len)
     if "items" in first and "items" in second:
         result["items"] = {"allOf": [first["items"], second["items"]]}
     if "type" in first and "type" in second:

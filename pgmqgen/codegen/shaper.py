@@ -14,7 +14,7 @@ from pgmqgen.codegen.classes import Classes, External
 from pgmqgen.codegen.flatten import SHAPING, Flattener, is_shaping, last_step, types_of
 from pgmqgen.codegen.literals import literal
 from pgmqgen.codegen.merge import merge
-from pgmqgen.codegen.shapes import ANY, DECIMAL, NUMBER, Shape, class_ref, iterate
+from pgmqgen.codegen.shapes import ANY, DECIMAL, NUMBER, Shape, class_ref, iterate, tuple_of
 from pgmqgen.codegen.unions import join
 
 _FORMATS = {"date": "Date", "date-time": "DateTime", "uuid": "Uuid"}
@@ -105,7 +105,7 @@ class Shaper:
             case "" if self._flattener.is_class(flat):
                 return self._object(flat, name)
             case "array":
-                return {"type": "array", "items": self._items(flat, name)}
+                return self._array(flat, name)
             case "number" if flat.get("format") == "decimal":
                 return DECIMAL
             case "number":
@@ -118,11 +118,16 @@ class Shaper:
             case _:
                 return ANY
 
-    def _items(self, flat: Shape, name: str) -> Shape:
-        items = flat.get("items", True)
-        if "prefixItems" in flat or isinstance(items, list):
-            return ANY
-        return self._shape(items, f"{name}Item")
+    def _array(self, flat: Shape, name: str) -> Shape:
+        first, rest = self._flattener.items_of(flat)
+        first = first[: flat.get("maxItems")]
+        shapes = [self._shape(each, f"{name}Item") for each in first]
+        closed = rest is False or len(first) == flat.get("maxItems")
+        if closed and shapes and len(shapes) <= flat.get("minItems", 0):
+            return tuple_of(shapes)
+        if not closed or not shapes:
+            shapes.append(self._shape(rest, f"{name}Item"))
+        return {"type": "array", "items": join(shapes)}
 
     def _object(self, flat: Shape, name: str) -> Shape:
         if not self._flattener.is_class(flat):

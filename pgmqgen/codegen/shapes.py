@@ -26,6 +26,7 @@ def iterate(shapes: Iterable[Shape]) -> Iterator[Shape]:
 def parts(shape: Shape) -> list[Shape]:
     """The shapes directly inside of a shape."""
     inside = [*shape.get("anyOf", ()), *shape.get("properties", {}).values()]
+    inside += shape.get("prefixItems", ())
     inside += (shape.get(key) for key in ("items", "additionalProperties"))
     return [child for child in inside if isinstance(child, dict)]
 
@@ -40,6 +41,13 @@ def reach(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> dict[str, Sh
                 seen.add(name)
                 pending.append(classes[name])
     return {name: shape for name, shape in classes.items() if name in seen}
+
+
+def tuple_of(shapes: list[Shape]) -> Shape:
+    """An array of exactly these items."""
+    length = len(shapes)
+    bounds = {"items": False, "minItems": length, "maxItems": length}
+    return {"type": "array", "prefixItems": shapes, **bounds}
 
 
 def class_of(shape: Shape) -> str:

@@ -96,7 +96,8 @@ def make_room(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
         if "any" not in (_container(branch, classes) for branch in branches):
             continue
         listed = [
-            {**each, "items": ANY} if each.get("type") == "array" else each for each in branches
+            {"type": "array", "items": ANY} if each.get("type") == "array" else each
+            for each in branches
         ]
         if any(kind is int for branch in branches for kind in _scalar_kinds(branch)):
             listed.append(_BOOLEAN)

@@ -31,6 +31,8 @@ DRAFTS = (
     "http://json-schema.org/draft-06/schema",
     "http://json-schema.org/draft-04/schema",
 )
+ITEMS_ARE_LISTED = DRAFTS[1:]
+"""Drafts in which `items` may be a list, of the first items each; later that is `prefixItems`."""
 REF_STANDS_ALONE = DRAFTS[2:]
 """Drafts in which `$ref` hides the keywords beside it."""
 

@@ -90,7 +90,26 @@ SCHEMAS: dict[str, Any] = {
         required=["a"],
         **{"if": {"properties": {"a": {"const": "x"}}}, "then": {"required": ["b"]}},
     ),
-    "tuples": {"type": "array", "items": [INT, FLAG], "additionalItems": False, "minItems": 1},
+    "lists of one or two": {
+        "type": "array",
+        "items": [INT, FLAG],
+        "additionalItems": False,
+        "minItems": 1,
+    },
+    "tuples": {
+        "type": "array",
+        "items": [INT, _object({"a": FLAG}), {"type": "string", "format": "date"}],
+        "additionalItems": False,
+        "minItems": 3,
+    },
+    "tuples and lists": {
+        "anyOf": [
+            {"type": "array", "items": [INT, INT], "minItems": 2, "maxItems": 2},
+            {"type": "array", "items": [FLAG, TEXT], "minItems": 2, "maxItems": 2},
+            {"type": "array", "items": [FLAG, NUMBER]},
+            {"type": "array", "items": {"type": "array", "items": [FLAG], "minItems": 1}},
+        ]
+    },
     "overrides": {
         "allOf": [_object({"a": {"type": ["integer", "null"]}}), _object({"a": INT, "b": TEXT})]
     },

@@ -112,7 +112,8 @@ class Maker:
     def _tuple(self, depth: int) -> dict[str, Any]:
         schema = {"type": "array", "prefixItems": self._schemas(depth)}
         rest = self._random.choice([{}, {"items": False}, {"items": self._schema(depth)}])
-        return {**schema, **rest, "minItems": self._random.randint(0, 2)}
+        most = {"maxItems": self._random.randint(0, 3)} if self._random.random() < 0.3 else {}
+        return {**schema, **rest, **most, "minItems": self._random.randint(0, 2)}
 
     def _conditional(self, depth: int) -> dict[str, Any]:
         condition = {"if": self._schema(depth), "then": self._schema(depth)}

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from pgmqgen.codegen.normalise import Normal, normalise
+from pgmqgen.codegen.shapes import tuple_of
 
 TEXT, COUNT = {"type": "string"}, {"type": "integer"}
+_PAIR = [TEXT, COUNT]
+_EITHER = {"anyOf": [TEXT, COUNT, {"type": "null"}]}
+_OLD = {"$schema": "http://json-schema.org/draft-07/schema#"}
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -63,3 +69,45 @@ def test_literals_of_a_union_are_one_literal() -> None:
     values = {"anyOf": [{"const": "a"}, COUNT, {"enum": ["b", "a"]}, {"const": "c"}]}
     shape = _normalise(_object(a=values)).classes["Payload"]["properties"]["a"]
     assert shape == {"anyOf": [{"enum": ["a", "b", "c"]}, COUNT]}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"prefixItems": _PAIR, "items": False, "minItems": 2},
+        {"prefixItems": _PAIR, "maxItems": 2, "minItems": 2},
+        {"prefixItems": [*_PAIR, TEXT], "maxItems": 2, "minItems": 2},
+        {**_OLD, "items": _PAIR, "additionalItems": False, "minItems": 2},
+    ],
+)
+def test_arrays_of_one_length_are_tuples(schema: dict[str, Any]) -> None:
+    shape = _normalise({"type": "array", **schema}).shapes["#"]
+    assert shape == tuple_of([TEXT, COUNT])
+
+
+@pytest.mark.parametrize(
+    ("schema", "items"),
+    [
+        ({"prefixItems": _PAIR, "items": False, "minItems": 1}, {"anyOf": [TEXT, COUNT]}),
+        ({"prefixItems": _PAIR, "items": {"type": "null"}, "minItems": 2}, _EITHER),
+        ({"prefixItems": _PAIR, "minItems": 2}, {}),
+        ({**_OLD, "items": _PAIR, "additionalItems": COUNT}, {"anyOf": [TEXT, COUNT]}),
+        ({**_OLD, "prefixItems": _PAIR, "items": TEXT, "minItems": 2}, TEXT),
+        # Of two schemas, the shorter list must not end the longer one.
+        ({"allOf": [{"prefixItems": [*_PAIR, TEXT]}, {"prefixItems": [TEXT]}]}, {}),
+        (
+            {
+                "allOf": [
+                    {"prefixItems": _PAIR, "items": {"type": "null"}},
+                    {"prefixItems": [TEXT], "items": {"type": ["integer", "null"]}},
+                ]
+            },
+            _EITHER,
+        ),
+        # `additionalItems` has no meaning without a list of items in its own schema.
+        ({**_OLD, "allOf": [{"additionalItems": False}, {"items": _PAIR, "minItems": 2}]}, {}),
+    ],
+)
+def test_arrays_of_any_length_are_lists(schema: dict[str, Any], items: Any) -> None:
+    shape = _normalise({"type": "array", **schema}).shapes["#"]
+    assert shape == {"type": "array", "items": items}
