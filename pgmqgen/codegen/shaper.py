@@ -17,7 +17,7 @@ from pgmqgen.codegen.merge import merge
 from pgmqgen.codegen.shapes import ANY, DECIMAL, NUMBER, Shape, class_ref, iterate, tuple_of
 from pgmqgen.codegen.unions import join
 
-_FORMATS = {"date": "Date", "date-time": "DateTime", "uuid": "Uuid"}
+_FORMATS = {"date": "Date", "date-time": "DateTime", "time": "Time", "uuid": "Uuid"}
 """Formats that have a type in pgmqgen.runtime.formats; all others stay text."""
 
 _LARGEST = 5000
@@ -131,11 +131,17 @@ class Shaper:
 
     def _object(self, flat: Shape, name: str) -> Shape:
         if not self._flattener.is_class(flat):
-            values = ANY if "patternProperties" in flat else flat.get("additionalProperties", True)
-            return {"type": "object", "additionalProperties": self._shape(values, name) or True}
+            return {"type": "object", "additionalProperties": self._values(flat, name) or True}
         own = self._classes.add(class_name(flat.get("title")) or name)
         self._classes.by_name[own] = self._class(flat, own)
         return class_ref(own)
+
+    def _values(self, flat: Shape, name: str) -> Shape:
+        """What any property of an object may be that declares none."""
+        patterns = flat.get("patternProperties", {}).values()
+        values = [*patterns, flat.get("additionalProperties", True)]
+        shapes = [self._shape(value, name) for value in values if value is not False]
+        return join(shapes) if shapes else ANY
 
     def _class(self, flat: Shape, name: str) -> Shape:
         required = [key for key in flat.get("required", ()) if isinstance(key, str)]

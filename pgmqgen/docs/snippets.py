@@ -14,7 +14,7 @@ from pgmqgen.config import Config
 from pgmqgen.docs.messages import MessageType
 from pgmqgen.schema.load import SchemaSet
 
-_CONVERTED = frozenset({"Date", "DateTime", "DecimalNumber", "Uuid"})
+_CONVERTED = frozenset({"Date", "DateTime", "DecimalNumber", "Time", "Uuid", "tuple"})
 """Types whose values are not what JSON has: a type checker refuses the text."""
 
 

@@ -1,4 +1,4 @@
-"""Types of generated models for the formats that Python can say: date, date-time, uuid.
+"""Types of generated models for the formats that Python can say: date, date-time, time, uuid.
 
 JSON Schema accepts texts that Python's types cannot keep: a leap second, nanoseconds, the year 0,
 a UUID in capitals. Such a value gets the nearest Python value, which remembers its text and is
@@ -7,7 +7,7 @@ written as it was read.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
@@ -32,6 +32,10 @@ class _ExactDate(date):
     text: str
 
 
+class _ExactTime(time):
+    text: str
+
+
 class _ExactUuid(UUID):
     text: str
 
@@ -40,8 +44,7 @@ def _read_date_time(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
     parsed = _parse(value, parse, lambda text: text.replace(":60", ":59"))
     if not isinstance(value, str) or parsed.isoformat().replace("+00:00", "Z") == value:
         return parsed
-    time = parsed.timetz()
-    exact = _ExactDateTime.combine(parsed.date(), time)
+    exact = _ExactDateTime.combine(parsed.date(), parsed.timetz())
     exact.text = value
     return exact
 
@@ -51,6 +54,17 @@ def _read_date(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
     if not isinstance(value, str) or parsed.isoformat() == value:
         return parsed
     exact = _ExactDate(parsed.year, parsed.month, parsed.day)
+    exact.text = value
+    return exact
+
+
+def _read_time(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
+    parsed = _parse(value, parse, lambda text: text.replace(":60", ":59"))
+    if parsed.tzinfo is None:
+        raise ValueError("expected a time with an offset from UTC")
+    if not isinstance(value, str) or parsed.isoformat().replace("+00:00", "Z") == value:
+        return parsed
+    exact = _ExactTime.fromisoformat(parsed.isoformat())
     exact.text = value
     return exact
 
@@ -93,5 +107,7 @@ DateTime: TypeAlias = Annotated[AwareDatetime, WrapValidator(_read_date_time), _
 """`date-time`: a datetime with a time zone."""
 Date: TypeAlias = Annotated[date, WrapValidator(_read_date), _writer(date)]
 """`date`: a date."""
+Time: TypeAlias = Annotated[time, WrapValidator(_read_time), _writer(time)]
+"""`time`: a time of day with an offset from UTC."""
 Uuid: TypeAlias = Annotated[UUID, WrapValidator(_read_uuid), _writer(UUID)]
 """`uuid`: a UUID."""

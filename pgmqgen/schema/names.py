@@ -11,7 +11,7 @@ RESERVED_MODULES = frozenset({"handlers", "manifest", "registry", "shared"})
 RESERVED_TYPES = frozenset({
     "Annotated", "Any", "AsyncProducer", "AwareDatetime", "BaseModel", "ConfigDict", "Contract",
     "Date", "DateTime", "DecimalNumber", "Field", "Literal", "None", "Number", "Producer", "SCHEMA",
-    "TypeAlias", "Uuid", "contract", "validate",
+    "Time", "TypeAlias", "Uuid", "contract", "validate",
 })  # fmt: skip
 """Names that generated modules use themselves."""
 

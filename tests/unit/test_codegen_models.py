@@ -6,7 +6,7 @@ import ast
 import json
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -189,6 +189,32 @@ def test_formats_have_python_types(monkeypatch: pytest.MonkeyPatch) -> None:
     assert written["id"] == str(later.id)
     with pytest.raises(ValidationError, match="timezone"):
         contract.payload(at=datetime(2024, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("20:20:39Z", time(20, 20, 39, tzinfo=UTC)),
+        ("20:20:39.5+00:00", time(20, 20, 39, 500_000, tzinfo=UTC)),
+        ("20:20:39z", time(20, 20, 39, tzinfo=UTC)),
+        ("20:20:39-00:00", time(20, 20, 39, tzinfo=UTC)),
+        ("20:20:39.123456789+23:59", time(20, 20, 39, 123_456, timezone(timedelta(minutes=1439)))),
+        ("20:20:39.120-01:30", time(20, 20, 39, 120_000, timezone(-timedelta(minutes=90)))),
+        ("23:59:60Z", time(23, 59, 59, tzinfo=UTC)),
+        ("22:59:60.999999999-01:00", time(22, 59, 59, 999_999, timezone(-timedelta(hours=1)))),
+    ],
+)
+def test_times_are_kept(text: str, expected: time, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = {"type": "object", "properties": {"at": {"type": "string", "format": "time"}}}
+    contract = _contract(schema, monkeypatch)
+    payload = contract.decode(json.dumps({"at": text}))
+    assert payload.at == expected
+    assert payload.at.utcoffset() == expected.utcoffset()
+    assert json.loads(contract.encode(payload)) == {"at": text}
+    later = contract.payload(at=expected.replace(hour=1))
+    assert contract.decode(contract.encode(later)) == later
+    with pytest.raises(ValidationError, match="offset"):
+        contract.payload(at=time(1, 2))
 
 
 def test_definitions_that_lead_one_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

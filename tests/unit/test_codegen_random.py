@@ -29,10 +29,17 @@ TEXTS = (
     "2020-01-01",
     "2020-01-01T00:00:00.50Z",
     "2EB8AA08-AA98-11EA-B4AA-73B441D16380",
+    "23:59:60.10Z",
 )
 SCALARS = (*TEXTS, 0, 1, 10**20, 1.0, 1e19, 1.5, None, True, False)
 TYPES = ("string", "integer", "number", "boolean", "null", "object", "array")
-FORMATS = {"date-time": TEXTS[5], "date": TEXTS[4], "uuid": TEXTS[6], "email": "a@b"}
+FORMATS = {
+    "date-time": TEXTS[5],
+    "date": TEXTS[4],
+    "uuid": TEXTS[6],
+    "time": TEXTS[7],
+    "email": "a@b",
+}
 REFS = ("#", "#/$defs/p", "#/$defs/q")
 
 

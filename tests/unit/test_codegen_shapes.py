@@ -12,7 +12,8 @@ from pgmqgen.codegen.shapes import tuple_of
 
 TEXT, COUNT = {"type": "string"}, {"type": "integer"}
 _PAIR = [TEXT, COUNT]
-_EITHER = {"anyOf": [TEXT, COUNT, {"type": "null"}]}
+_EITHER = {"anyOf": [TEXT, COUNT]}
+_ANY_OF_THREE = {"anyOf": [TEXT, COUNT, {"type": "null"}]}
 _OLD = {"$schema": "http://json-schema.org/draft-07/schema#"}
 
 
@@ -88,10 +89,10 @@ def test_arrays_of_one_length_are_tuples(schema: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("schema", "items"),
     [
-        ({"prefixItems": _PAIR, "items": False, "minItems": 1}, {"anyOf": [TEXT, COUNT]}),
-        ({"prefixItems": _PAIR, "items": {"type": "null"}, "minItems": 2}, _EITHER),
+        ({"prefixItems": _PAIR, "items": False, "minItems": 1}, _EITHER),
+        ({"prefixItems": _PAIR, "items": {"type": "null"}, "minItems": 2}, _ANY_OF_THREE),
         ({"prefixItems": _PAIR, "minItems": 2}, {}),
-        ({**_OLD, "items": _PAIR, "additionalItems": COUNT}, {"anyOf": [TEXT, COUNT]}),
+        ({**_OLD, "items": _PAIR, "additionalItems": COUNT}, _EITHER),
         ({**_OLD, "prefixItems": _PAIR, "items": TEXT, "minItems": 2}, TEXT),
         # Of two schemas, the shorter list must not end the longer one.
         ({"allOf": [{"prefixItems": [*_PAIR, TEXT]}, {"prefixItems": [TEXT]}]}, {}),
@@ -102,7 +103,7 @@ def test_arrays_of_one_length_are_tuples(schema: dict[str, Any]) -> None:
                     {"prefixItems": [TEXT], "items": {"type": ["integer", "null"]}},
                 ]
             },
-            _EITHER,
+            _ANY_OF_THREE,
         ),
         # `additionalItems` has no meaning without a list of items in its own schema.
         ({**_OLD, "allOf": [{"additionalItems": False}, {"items": _PAIR, "minItems": 2}]}, {}),
@@ -111,3 +112,19 @@ def test_arrays_of_one_length_are_tuples(schema: dict[str, Any]) -> None:
 def test_arrays_of_any_length_are_lists(schema: dict[str, Any], items: Any) -> None:
     shape = _normalise({"type": "array", **schema}).shapes["#"]
     assert shape == {"type": "array", "items": items}
+
+
+@pytest.mark.parametrize(
+    ("schema", "values"),
+    [
+        ({"patternProperties": {"^a": TEXT}, "additionalProperties": False}, TEXT),
+        ({"patternProperties": {"^a": TEXT}, "additionalProperties": COUNT}, _EITHER),
+        ({"patternProperties": {"^a": TEXT, "^b": COUNT}, "additionalProperties": False}, _EITHER),
+        ({"patternProperties": {"^a": TEXT, "^b": False}, "additionalProperties": False}, TEXT),
+        ({"patternProperties": {"^a": TEXT}}, True),
+        ({"patternProperties": {"^a": False}, "additionalProperties": False}, True),
+    ],
+)
+def test_maps_of_what_patterns_say(schema: dict[str, Any], values: Any) -> None:
+    shape = _normalise({"type": "object", **schema}).shapes["#"]
+    assert shape == {"type": "object", "additionalProperties": values}

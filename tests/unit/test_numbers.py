@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pgmqgen import Contract, InvalidMessage
-from pgmqgen.runtime.formats import Date, DateTime, Uuid
+from pgmqgen.runtime.formats import Date, DateTime, Time, Uuid
 from pgmqgen.runtime.json_text import WIRE, dump_json, parse_json
 from pgmqgen.runtime.number_types import DecimalNumber, Number
 
@@ -70,7 +70,7 @@ _VALUES = (
 
 @pytest.mark.parametrize("value", _VALUES)
 @pytest.mark.parametrize(
-    "kinds", list(permutations([Number, DecimalNumber, DateTime, Date, Uuid, None], 2))
+    "kinds", list(permutations([Number, DecimalNumber, DateTime, Date, Time, Uuid, None], 2))
 )
 def test_a_branch_of_a_union_writes_only_what_is_of_its_type(kinds: Any, value: Any) -> None:
     adapter = TypeAdapter(kinds[0] | kinds[1])
