@@ -66,15 +66,24 @@ def find_tag(root: Any, branches: Sequence[Any], required: Iterable[str]) -> Tag
 
 
 def name_branches(root: Any, branches: Sequence[Any], tag: Tag | None) -> tuple[str, ...]:
-    """What to call each branch: its title, its definition, its tag, its type, or its place."""
-    types = [_only_type(root, branch) for branch in branches]
-    return tuple(
-        _given_name(root, branch)
-        or (f"{tag.name}: {tag.values[at][0]}" if tag and tag.values[at] else None)
-        or (types[at] if types.count(types[at]) == 1 else None)
-        or f"branch {at + 1}"
-        for at, branch in enumerate(branches)
+    """What to call each branch: its title, its definition, its tag, its type, or its place.
+
+    What several branches would be called names none of them.
+    """
+    chains = [list(_chain(root, branch)) for branch in branches]
+    values = tag.values if tag else ()
+    columns = (
+        [_first_text(chain, "title") for chain in chains],
+        [_definition(chain) for chain in chains],
+        [f"{tag.name}: {each[0]}" if tag and each else None for each in values],
+        [_first_text(chain, "type") for chain in chains],
     )
+    names = [f"branch {at + 1}" for at in range(len(branches))]
+    for column in reversed(columns):
+        for at, name in enumerate(column):
+            if name and column.count(name) == 1:
+                names[at] = name
+    return tuple(names)
 
 
 def is_among(value: Any, options: Iterable[Any]) -> bool:
@@ -86,12 +95,12 @@ def is_among(value: Any, options: Iterable[Any]) -> bool:
 
 
 def unique(values: Iterable[Any]) -> list[Any]:
-    """Scalars in order, each once."""
-    found: list[Any] = []
-    for value in values:
-        if not is_among(value, found):
-            found.append(value)
-    return found
+    """Values in order, each once."""
+    return list({(isinstance(value, bool), _key(value)): value for value in values}.values())
+
+
+def _key(value: Any) -> Any:
+    return repr(value) if isinstance(value, (dict, list)) else value
 
 
 def _resolve(root: Any, reference: str) -> Any:
@@ -108,17 +117,14 @@ def _resolve(root: Any, reference: str) -> Any:
     return found if reference.startswith("#") else None
 
 
-def _given_name(root: Any, branch: Any) -> str | None:
-    for part in _parts(root, branch):
-        if isinstance(title := part.get("title"), str):
-            return title
-    reference = branch.get("$ref") if isinstance(branch, dict) else None
-    return _steps(reference)[-1] if isinstance(reference, str) and "#/" in reference else None
+def _first_text(chain: Iterable[dict[str, Any]], keyword: str) -> str | None:
+    texts = (part.get(keyword) for part in chain)
+    return next((text for text in texts if isinstance(text, str)), None)
 
 
-def _only_type(root: Any, branch: Any) -> str | None:
-    types = (part.get("type") for part in _parts(root, branch))
-    return next((name for name in types if isinstance(name, str)), None)
+def _definition(chain: Iterable[dict[str, Any]]) -> str | None:
+    reference = _first_text(chain, "$ref")
+    return _steps(reference)[-1] if reference and "#/" in reference else None
 
 
 def _choices(root: Any, schema: Any, required: frozenset[str], depth: int) -> Choices | None:
@@ -171,13 +177,22 @@ def _admits_objects(part: dict[str, Any]) -> bool:
 
 def _parts(root: Any, schema: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
     """A schema and all that it applies to the same value for certain."""
-    if not isinstance(schema, dict) or depth > _MOST_STEPS:
+    if depth > _MOST_STEPS:
         return
-    yield schema
-    if isinstance(reference := schema.get("$ref"), str):
-        yield from _parts(root, _resolve(root, reference), depth + 1)
-    for part in schema.get("allOf", ()):
-        yield from _parts(root, part, depth + 1)
+    for part in _chain(root, schema):
+        yield part
+        for inner in part.get("allOf", ()):
+            yield from _parts(root, inner, depth + 1)
+
+
+def _chain(root: Any, schema: Any) -> Iterator[dict[str, Any]]:
+    """A schema, what it refers to, what that refers to, and so on."""
+    for _ in range(_MOST_STEPS):
+        if not isinstance(schema, dict):
+            return
+        yield schema
+        reference = schema.get("$ref")
+        schema = _resolve(root, reference) if isinstance(reference, str) else None
 
 
 def _steps(reference: str) -> list[str]:

@@ -79,8 +79,6 @@ class Outline:
         """A validator of branches, compiled once."""
         key = (_text(schema), *more)
         if key not in self._validators:
-            draft = {key: self._schema[key] for key in ("$schema",) if key in self._schema}
-            schema = {**draft, **schema}
             self._validators[key] = self._compile(schema, registry=self._registry, **more)
         return self._validators[key]
 

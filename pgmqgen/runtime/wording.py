@@ -16,6 +16,7 @@ _TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 _LONGEST_VALUE = 60
 _LONGEST_MESSAGE = 400
 _MOST_VALUES = 10
+_MOST_COMPARED = 1000
 
 
 def expected(options: Sequence[Any], *got: Any) -> str:
@@ -24,7 +25,7 @@ def expected(options: Sequence[Any], *got: Any) -> str:
     message = f"expected {'one of ' if len(shown) > 1 else ''}{listed(shown)}"
     for value in got:
         message += f"; got `{show(value)}`"
-        if close := get_close_matches(show(value), shown, n=1):
+        if close := get_close_matches(show(value), shown[:_MOST_COMPARED], n=1):
             message += f"; did you mean `{close[0]}`?"
     return message
 

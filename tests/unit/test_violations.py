@@ -155,11 +155,17 @@ def _tagged(name: str, *options: Any) -> dict[str, Any]:
             id="the tags of a union in a union",
         ),
         pytest.param(
-            {"oneOf": [{"properties": {"a/b~c": {"oneOf": [_tagged("t", "x y"), _tagged("t", "é%")]}}},
+            {"oneOf": [{"properties": {"a/b~c%41": {"oneOf": [_tagged("t", "x y"), _tagged("t", "é%")]}}},
                        {"type": "null"}]},
-            {"a/b~c": {"t": "z"}},
-            '/a~1b~0c/t: expected one of `"x y"`, `"é%"`; got `z` (in `branch 1`) [oneOf]',
+            {"a/b~c%41": {"t": "z"}},
+            '/a~1b~0c%41/t: expected one of `"x y"`, `"é%"`; got `z` (in `branch 1`) [oneOf]',
             id="names to be escaped",
+        ),
+        pytest.param(
+            {"anyOf": [_tagged("t", "a"), {"enum": [1, "t"]}, {"type": ["null", "string"]}, _tagged("t", "b")]},
+            {"t": "z"},
+            "/t: expected one of `a`, `b`; got `z` [anyOf]",
+            id="branches of objects only",
         ),
         pytest.param(
             {"anyOf": [_tagged("t", f"value-{at}") for at in range(12)]},
@@ -206,21 +212,47 @@ def test_without_a_tag_the_closest_branch_is_told(schema: Any, value: Any, told:
     assert _told(schema, value) == [told]
 
 
+def test_a_name_that_several_branches_have_names_none() -> None:
+    base = {"title": "Base", "properties": {"n": {"type": "null"}}}
+    schema = {
+        "oneOf": [
+            {"title": "Shape", "$ref": "#/$defs/Circle"},
+            {"title": "Shape", **_tagged("t", "square")},
+            {"allOf": [{"$ref": "#/$defs/base"}, _tagged("t", "line")]},
+        ],
+        "$defs": {"base": base, "Circle": _tagged("t", "circle")},
+    }
+    schema["$defs"]["Circle"]["properties"]["n"] = {"type": "null"}
+    schema["oneOf"][1]["properties"]["n"] = {"type": "null"}
+    names = {"circle": "Circle", "square": "t: square", "line": "t: line"}
+    for value, name in names.items():
+        told = f'/n: 1 is not of type "null" (in `{name}`) [type]'
+        assert _told(schema, {"t": value, "n": 1}) == [told]
+
+
 def test_branches_that_match_alike_are_named() -> None:
     schema = {"oneOf": [{"type": "integer"}, {"type": "number"}, {"title": "Big", "minimum": 9}]}
     told = "(root): expected one of 3 branches to match, got `integer`, `number` [oneOf]"
     assert _told(schema, 3) == [told]
 
 
-@pytest.mark.parametrize("draft", ["04", "06", "07"])
-def test_older_drafts(draft: str) -> None:
+@pytest.mark.parametrize(
+    ("draft", "more_than_0"),
+    [
+        ("04", {"minimum": 0, "exclusiveMinimum": True}),
+        ("06", {"exclusiveMinimum": 0}),
+        ("07", {"exclusiveMinimum": 0}),
+    ],
+)
+def test_older_drafts(draft: str, more_than_0: dict[str, Any]) -> None:
+    """Whose `$ref` hides what is beside it."""
     schema = {
         "$schema": f"http://json-schema.org/draft-{draft}/schema#",
-        "definitions": {"Deleted": {**_DELETED, "properties": {"type": {"enum": ["deleted"]}}}},
-        "properties": {"events": {"items": {"anyOf": [{"$ref": "#/definitions/Deleted"}, _CASH]}}},
+        "definitions": {"n": {"type": "integer", **more_than_0}},
+        "items": {"anyOf": [{"$ref": "#/definitions/n", "maximum": -1}, {"type": "null"}]},
     }
-    told = '/events/0: "type" is a required property (in `Deleted`, the closest of 2 branches) [required]'
-    assert _told(schema, {"events": [{}]}) == [told]
+    told = "/0: 0 is less than or equal to the minimum of 0 (in `n`) [exclusiveMinimum]"
+    assert _told(schema, [0, 1]) == [told]
 
 
 def test_what_a_union_evaluates_is_not_unevaluated() -> None:
@@ -258,6 +290,22 @@ def test_a_union_that_cannot_be_told_from_another_is_not_explained() -> None:
     }
     told = "expected at least one of 1 branches to match [anyOf]"
     assert _told(schema, {"a": [1], "b": [1]}) == [f"/a/0: {told}", f"/b/0: {told}"]
+
+
+def _like(name: str, kind: str) -> dict[str, Any]:
+    """A schema whose union has the text of others, and a meaning of its own."""
+    inner = _inner(name, {"$ref": "#/$defs/it"})
+    inner["$defs"]["it"] = {"type": kind}
+    return inner
+
+
+def test_there_is_a_reason_even_if_none_is_found() -> None:
+    definitions = {"a": _like("a", "string"), "b": _like("b", "null")}
+    b = {"title": "B", "$ref": "https://x.example/b"}
+    told = _told({"$defs": definitions, "$ref": b["$ref"]}, ["x"])
+    assert told == ["(root): the schema refuses this value [schema]"]
+    told = _told({"$defs": definitions, "anyOf": [b, {"type": "integer"}]}, ["x"])
+    assert told == ["(root): does not match `B` [anyOf]"]
 
 
 def test_a_schema_with_other_numbers_than_those_of_json_text() -> None:
