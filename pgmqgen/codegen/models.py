@@ -12,6 +12,7 @@ from itertools import takewhile
 from typing import Any, TypeAlias
 
 from pgmqgen.codegen.cache import Memory
+from pgmqgen.codegen.carrier import ROOT, carry
 from pgmqgen.codegen.classes import External
 from pgmqgen.codegen.edits import (
     cut,
@@ -32,8 +33,6 @@ Imports: TypeAlias = Mapping[str, tuple[tuple[str, ...], str]]
 """Names of stubs in a module, each with the module and the name that it stands for."""
 
 _FUTURE = "from __future__ import annotations\n"
-_ROOT = "PgmqgenRoot"
-"""Class that carries the type of the payload, and is taken out again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,19 +154,14 @@ def _make(
 
 def _generate(classes: Mapping[str, Shape], shape: Shape) -> tuple[str, ast.expr]:
     """The source of classes, and the annotation that says a shape which refers to them."""
-    carrier = {
-        "type": "object",
-        "properties": {"payload": shape},
-        "required": ["payload"],
-        "$defs": classes,
-    }
+    carrier = carry(classes, {"payload": shape})
     source = shorten_docstrings(inline_roots(name_aliases(_run(json.dumps(carrier)))))
     if far := find_far(classes):
         later = "from pgmqgen.runtime.models import Later\n"
         source = defer(source, far).replace(_FUTURE, _FUTURE + later, 1)
-    node = find_class(source, _ROOT)
+    node = find_class(source, ROOT)
     field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
-    return cut(source, {_ROOT}), field.annotation
+    return cut(source, {ROOT}), field.annotation
 
 
 def _finish(
@@ -200,7 +194,7 @@ def _run(shape: str) -> str:
         input_file_type=dcg.InputFileType.JsonSchema,
         output_model_type=dcg.DataModelType.PydanticV2BaseModel,
         target_python_version=dcg.PythonVersion.PY_311,
-        class_name=_ROOT,
+        class_name=ROOT,
         custom_file_header="# pgmqgen",
         disable_timestamp=True,
         allow_remote_refs=False,

@@ -13,7 +13,7 @@ _INTEGER: Shape = {"type": "integer"}
 
 def join(shapes: list[Shape]) -> Shape:
     """The union of shapes, without nesting and duplicates."""
-    branches = [branch for shape in shapes for branch in shape.get("anyOf", [shape])]
+    branches = [branch for shape in shapes for branch in _branches(shape)]
     plain = [{key: branch[key] for key in branch if key != "description"} for branch in branches]
     if ANY in plain:
         return ANY
@@ -24,6 +24,12 @@ def join(shapes: list[Shape]) -> Shape:
             flat.append(branch)
     flat.sort(key=_BOOLEAN.__eq__)  # last, for pydantic takes 1.0 for true where it may
     return flat[0] if len(flat) == 1 else {"anyOf": flat}
+
+
+def _branches(shape: Shape) -> list[Shape]:
+    if "anyOf" not in shape:
+        return [shape]
+    return [inner for branch in shape["anyOf"] for inner in _branches(branch)]
 
 
 def _join_literals(branches: list[Shape]) -> list[Shape]:
@@ -68,13 +74,22 @@ def _scalar_kinds(branch: Shape) -> Iterator[type]:
 
 
 def discriminate(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
-    """Name the tag of every union whose branches are classes that share one."""
+    """Name the tag of every union whose classes share one.
+
+    They become a union of their own where there is something beside them that is no object.
+    """
     for shape in iterate(shapes):
-        branches = shape.get("anyOf", ())
-        names = [class_of(branch) for branch in branches]
-        if names and all(names):
-            members = [classes[name] for name in names]
-            if tag := next(_shared_tags(members), None):
+        branches = shape.get("anyOf", [])
+        tagged = [branch for branch in branches if class_of(branch)]
+        others = [branch for branch in branches if branch not in tagged]
+        members = [classes[class_of(branch)] for branch in tagged]
+        if len(members) < 2 or any(branch.get("type") == "object" for branch in others):
+            continue
+        if tag := next(_shared_tags(members), None):
+            if others:
+                place = branches.index(tagged[0])
+                shape["anyOf"] = [*others[:place], {"anyOf": tagged}, *others[place:]]
+            else:
                 shape["discriminator"] = _discriminator(tag, branches, members)
 
 

@@ -112,6 +112,39 @@ def test_the_branches_of_a_shared_union_are_shared(generated: _Generated) -> Non
     assert "discriminator" in (generated.folder / "generated" / "a" / "models.py").read_text()
 
 
+def test_a_tag_counts_wherever_its_union_stands(generated: _Generated) -> None:
+    branches = [
+        {"type": "object", "required": ["kind"], "properties": {"kind": {"const": kind}}}
+        for kind in ("cat", "dog")
+    ]
+    pet = {"$ref": "shared/pet.json"}
+    by_name = {"type": "object", "additionalProperties": pet}
+    places = {
+        "maybe": ({"oneOf": [{"type": "null"}, pet]}, {"kind": "dog"}),
+        "known": ({"oneOf": [{"type": "null"}, {"$ref": "shared/known.json"}]}, {"kind": "dog"}),
+        "text": ({"oneOf": [{"type": "string"}, pet]}, {"kind": "dog"}),
+        "by_name": (by_name, {"x": {"kind": "dog"}}),
+        "lists": ({"type": "array", "items": {"anyOf": [{"type": "array"}, by_name]}}, [{}]),
+        "pair": (
+            {"type": "array", "prefixItems": [pet], "items": False, "minItems": 1},
+            [{"kind": "dog"}],
+        ),
+        "maybes": ({"type": "array", "items": {"anyOf": [pet, {"type": "null"}]}}, [None]),
+    }
+    schemas = {
+        "schemas/q.json": _queue(**{name: schema for name, (schema, _) in places.items()}),
+        "schemas/shared/pet.json": {"oneOf": branches},
+        "schemas/shared/known.json": {"oneOf": [{"type": "null"}, {"$ref": "pet.json"}]},
+    }
+    generated.write(schemas)
+    payload = generated.round_trip("q", {name: value for name, (_, value) in places.items()})
+    dog = generated.load("shared.pet").Dog
+    assert {type(getattr(payload, name)) for name in ("maybe", "known", "text")} == {dog}
+    fields = generated.load("q").Q.model_fields
+    tagged = {name for name, field in fields.items() if "discriminator=" in repr(field)}
+    assert tagged == places.keys()
+
+
 def test_files_that_refer_to_each_other(generated: _Generated) -> None:
     schemas = {
         "schemas/tree.json": _queue(leaf={"$ref": "shared/leaf.json"}, twig={"$ref": "#"}),
