@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import orjson
 
 from pgmqgen.errors import InvalidMessage, Violation
-from pgmqgen.runtime.numbers import ExactFloat, fits, plain, read_decimal, read_integer
+from pgmqgen.numbers import ExactFloat, fits, plain, read_decimal, read_integer
 
 T = TypeVar("T")
 
@@ -24,9 +24,9 @@ _OUTLINE = bytes.maketrans(b"0123456789.eE+-", b"0" * 11 + b"ee--")
 """Shows where numbers stand: digits and points as 0, exponents as e, signs as -."""
 _LONG = b"0" * 17
 """A number this long may not fit a double or 64 bits: 16 digits and a point, or more."""
-_LONG_BEFORE_EXPONENT = b"0" * 16 + b"e"
-_TINY = b"0e-000"
-"""A number with an exponent of fewer digits, and not long, is in the range of a double."""
+_MISSED = object()
+_DOUBTFUL = re.compile(rb"0{9}(?=e)|0(?=e-000)")
+"""Other numbers with an exponent are in the range of a double, and exact where it is an integer."""
 
 
 def parse_json(raw: bytes | str) -> Any:
@@ -35,11 +35,35 @@ def parse_json(raw: bytes | str) -> Any:
     Raises InvalidMessage (keyword `json`) if `raw` is not JSON, or has a number that PostgreSQL's
     jsonb cannot hold.
     """
+    return read_json(raw)[0]
+
+
+def read_json(raw: bytes | str) -> tuple[Any, bool]:
+    """Parse like `parse_json`; also tell whether there may be long numbers."""
     try:
         data = raw.encode() if isinstance(raw, str) else raw
-        return _parse_exact(data) if _may_be_rounded(data) else _parse_fast(data)
+        value = _MISSED if may_be_rounded(data) else _parse_fast(data)
+        return (_parse_exact(data), True) if value is _MISSED else (value, False)
     except (ValueError, RecursionError) as error:
         raise InvalidMessage([Violation("", "json", f"not JSON: {error}")]) from error
+
+
+def may_be_rounded(data: bytes) -> bool:
+    """Whether orjson could round a number in some text."""
+    outline = data.translate(_OUTLINE)
+    if _LONG in outline:
+        return True
+    if b"0e" not in outline:  # jsonb writes no exponents; this is about texts from elsewhere
+        return False
+    return any(
+        _starts_number(data[max(0, match.end() - 18) : match.end()])
+        for match in _DOUBTFUL.finditer(outline)
+    )
+
+
+def _starts_number(before: bytes) -> bool:
+    """Whether digits are a number, and not a part of a text such as a UUID."""
+    return before.rstrip(b"0123456789.-")[-1:] in (b"", b":", b",", b"[", b" ", b"\t", b"\r", b"\n")
 
 
 def _parse_fast(data: bytes) -> Any:
@@ -48,34 +72,13 @@ def _parse_fast(data: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         if "infinity" not in str(error):
             raise
-        return _parse_exact(data)  # a number above the range of a double
+        return _MISSED  # a number above the range of a double
 
 
 def _parse_exact(data: bytes) -> Any:
     return json.loads(
         data.decode(), parse_constant=_refuse, parse_float=read_decimal, parse_int=read_integer
     )
-
-
-def _may_be_rounded(data: bytes) -> bool:
-    """Whether orjson could round a number in some text."""
-    outline = data.translate(_OUTLINE)
-    if _LONG in outline:
-        return True
-    if b"0e" not in outline:  # jsonb writes no exponents; this is about texts from elsewhere
-        return False
-    return _LONG_BEFORE_EXPONENT in outline or (
-        _TINY in outline
-        and any(
-            _starts_number(data[max(0, match.start() - 17) : match.start() + 1])
-            for match in re.finditer(_TINY, outline)
-        )
-    )
-
-
-def _starts_number(before: bytes) -> bool:
-    """Whether digits are a number, and not a part of a text such as a UUID."""
-    return before.rstrip(b"0123456789.-")[-1:] in (b"", b":", b",", b"[", b" ", b"\t", b"\r", b"\n")
 
 
 def dump_json(value: Any) -> bytes:
@@ -175,6 +178,8 @@ def _flaws(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
     match value:
         case str():
             yield from ((pointer, flaw) for flaw in _text_flaws(value))
+        case ExactFloat():
+            yield from _flaws(value.exact, pointer)
         case float() if not math.isfinite(value):
             yield pointer, f"`{value}` is not a JSON number"
         case int() | Decimal() if not fits(value):

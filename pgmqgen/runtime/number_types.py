@@ -8,7 +8,7 @@ from typing import Annotated, TypeAlias
 from pydantic import GetPydanticSchema, SerializationInfo
 from pydantic_core import PydanticSerializationUnexpectedValue, core_schema
 
-from pgmqgen.runtime.numbers import ExactFloat
+from pgmqgen.numbers import ExactFloat, exact_decimal
 
 
 def _to_float(number: Decimal) -> float:
@@ -25,10 +25,6 @@ def _write_exact(number: object) -> Decimal:
             return number
     # Then it is of another branch of the union around this one.
     raise PydanticSerializationUnexpectedValue("expected a Decimal or an ExactFloat")
-
-
-def _to_decimal(number: float) -> Decimal:
-    return number.exact if isinstance(number, ExactFloat) else Decimal(repr(number))
 
 
 def _write_decimal(number: object, info: SerializationInfo) -> Decimal | str:
@@ -53,9 +49,11 @@ _NUMBER = core_schema.union_schema(
 _EXACT = core_schema.union_schema(
     [
         _DECIMAL,
-        core_schema.no_info_after_validator_function(Decimal, core_schema.int_schema(strict=True)),
         core_schema.no_info_after_validator_function(
-            _to_decimal, core_schema.is_instance_schema(float)
+            exact_decimal, core_schema.int_schema(strict=True)
+        ),
+        core_schema.no_info_after_validator_function(
+            exact_decimal, core_schema.is_instance_schema(float)
         ),
     ],
     mode="left_to_right",

@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import jsonschema_rs
 
 from pgmqgen.errors import InvalidMessage, PayloadTypeError, Violation
-from pgmqgen.runtime.json_text import WIRE, dump_json, encode_each, parse_json
-from pgmqgen.runtime.numbers import plain, without_fractions
+from pgmqgen.numbers import plain, pointed, spelt_out, with_long_ints, without_fractions
+from pgmqgen.runtime.arithmetic import EXACT_KEYWORDS
+from pgmqgen.runtime.json_text import (
+    WIRE,
+    dump_json,
+    encode_each,
+    may_be_rounded,
+    parse_json,
+    read_json,
+)
 from pgmqgen.runtime.outline import Outline
 from pgmqgen.runtime.violations import explain
 
@@ -50,14 +58,11 @@ class Contract(Generic[T]):
 
         Raises InvalidMessage with its violations otherwise: at least one, at most 100.
         """
-        validator = self._validator
         try:
-            if validator.is_valid(value):
-                return
-            errors = explain(self._outline, plain(value))
+            value = plain(value)
         except (ValueError, RecursionError) as error:
-            errors = [Violation("", "json", f"not a JSON value: {error}")]
-        raise InvalidMessage(errors, queue=self.queue)
+            raise self._refuse(error) from error
+        self._check_exactly(value)
 
     def decode(self, raw: bytes | str) -> T:
         """Parse and validate JSON text, and return the typed payload.
@@ -65,9 +70,13 @@ class Contract(Generic[T]):
         Raises InvalidMessage if it is not JSON or breaks the schema, PayloadTypeError if the
         model refuses what the schema accepts.
         """
-        value = parse_json(raw)
-        self.validate(value)
-        return self.typed(value)
+        value, is_exact = read_json(raw)
+        if not is_exact:
+            self._check(value, self._validator)
+            return self.typed(value)
+        self._check_exactly(value)
+        # Pydantic needs a second to make an int of a long Decimal.
+        return self.typed(value if self._adapter is None else with_long_ints(value))
 
     def encode(self, payload: T) -> bytes:
         """Return a typed payload as JSON text, validated; only what was set is written.
@@ -76,7 +85,10 @@ class Contract(Generic[T]):
         """
         value = self.json_value(payload)
         data = dump_json(value)  # first, for a number that is too large must not be compared
-        self.validate(value)
+        if may_be_rounded(data):
+            self._check_exactly(parse_json(data))
+        else:
+            self._check(value, self._validator)
         return data
 
     def encode_batch(self, payloads: Sequence[T]) -> bytes:
@@ -88,11 +100,27 @@ class Contract(Generic[T]):
         try:
             values = self._dump(self._batch_adapter, payloads)
             data = dump_json(values)
-            if all(map(self._validator.is_valid, values)):
+            if not may_be_rounded(data) and all(map(self._validator.is_valid, values)):
                 return data
         except (InvalidMessage, ValueError, RecursionError):
             pass
         return encode_each(self.encode, payloads, queue=self.queue)
+
+    def _check_exactly(self, value: Any) -> None:
+        self._check(pointed(value), self._exact_validator)
+
+    def _check(self, value: Any, validator: jsonschema_rs.Validator) -> None:
+        try:
+            if validator.is_valid(value):
+                return
+            errors = explain(self._outline, pointed(plain(value)))
+        except (ValueError, RecursionError) as error:
+            raise self._refuse(error) from error
+        raise InvalidMessage(errors, queue=self.queue)
+
+    def _refuse(self, error: Exception) -> InvalidMessage:
+        violation = Violation("", "json", f"not a JSON value: {error}")
+        return InvalidMessage([violation], queue=self.queue)
 
     def typed(self, value: Any) -> T:
         """Give a valid JSON value its type. Raises PayloadTypeError if the model refuses it."""
@@ -125,17 +153,28 @@ class Contract(Generic[T]):
                 payload, mode=WIRE, by_alias=True, exclude_unset=True, warnings="none"
             )
         except (ValueError, TypeError, RecursionError) as error:
-            raise InvalidMessage(
-                [Violation("", "json", f"not a JSON value: {error}")], queue=self.queue
-            ) from error
+            raise self._refuse(error) from error
 
     @cached_property
     def _validator(self) -> jsonschema_rs.Validator:
-        return self._compile(self.schema)
+        return self._compile(self._spelt_schema)
+
+    @cached_property
+    def _exact_validator(self) -> jsonschema_rs.Validator:
+        """For messages with numbers that the other would compare as doubles; not as fast."""
+        return self._compile_exactly(self._spelt_schema)
 
     @cached_property
     def _outline(self) -> Outline:
-        return Outline(self.schema, self._compile)
+        return Outline(self._spelt_schema, self._compile_exactly)
+
+    @cached_property
+    def _spelt_schema(self) -> Any:
+        return spelt_out(self.schema)
+
+    def _compile_exactly(self, schema: Any, **more: Any) -> jsonschema_rs.Validator:
+        keywords = EXACT_KEYWORDS | more.pop("keywords", {})
+        return self._compile(schema, keywords=keywords, **more)
 
     def _compile(self, schema: Any, **more: Any) -> jsonschema_rs.Validator:
         return jsonschema_rs.validator_for(
