@@ -310,7 +310,7 @@ def test_there_is_a_reason_even_if_none_is_found() -> None:
 
 def test_a_schema_with_other_numbers_than_those_of_json_text() -> None:
     told = "(root): 4 is not valid under any of the schemas listed in the 'anyOf' keyword [anyOf]"
-    assert _told({"anyOf": [{"const": Decimal(5)}]}, 4) == [told]
+    assert _told({"anyOf": [{"const": Decimal("0.50")}]}, 4) == [told]
 
 
 def _tree(depth: int, leaf: Any) -> Any:
