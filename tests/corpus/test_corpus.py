@@ -12,12 +12,19 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, assume, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis_jsonschema import from_schema
+from hypothesis_jsonschema._resolve import HypothesisRefResolutionError
+from jsonschema.exceptions import SchemaError
 from pydantic import TypeAdapter
 
+from pgmqgen import Contract
 from pgmqgen.cli.app import run
 from pgmqgen.errors import InvalidMessage
 from pgmqgen.runtime.registry import Registry
 from tests.corpus.project import documents, make_project
+from tests.equality import exact
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -25,7 +32,8 @@ pytestmark = pytest.mark.timeout(600)
 _RULES = "E,F,W,I,UP,B,SIM,C4,RUF,PIE,RET,A"
 _IGNORED = "E501,RUF001,RUF002,RUF003,UP040"
 """Rules on the texts that descriptions are made of, and one that Python 3.11 cannot follow."""
-_VERSIONS = ["3.11", pytest.param("3.13", marks=pytest.mark.soak)]
+_SOAK = pytest.mark.soak
+_VERSIONS = ["3.11", pytest.param("3.13", marks=_SOAK)]
 _PYRIGHT = {"include": ["corpus_generated"], "typeCheckingMode": "strict"}
 
 
@@ -65,6 +73,43 @@ def test_valid_documents_round_trip(registry: Registry) -> None:
         assert json.loads(contract.encode(payload)) == document, (name, path)
         tried += 1
     assert tried >= 342
+
+
+@pytest.mark.parametrize(
+    ("largest", "examples", "enough"), [(1_500, 3, 30), pytest.param(8_000, 10, 55, marks=_SOAK)]
+)
+def test_made_up_instances_round_trip(
+    registry: Registry, largest: int, examples: int, enough: int
+) -> None:
+    contracts = [registry[name].contract for name in registry]
+    small = [each for each in contracts if len(json.dumps(each.schema)) <= largest]
+    assert sum(_try_instances(contract, examples) for contract in small) >= enough
+
+
+def _try_instances(contract: Contract[Any], examples: int) -> bool:
+    """Try instances of a schema; False if hypothesis-jsonschema can make none."""
+
+    @seed(1)
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def check(data: st.DataObject) -> None:
+        value = data.draw(from_schema(contract.schema))
+        try:
+            contract.validate(value)
+        except InvalidMessage:  # it knows no formats
+            return
+        text = json.dumps(value)
+        assume(r"\u0000" not in text)
+        assert exact(json.loads(contract.encode(contract.decode(text)))) == exact(value)
+
+    try:
+        check()
+    except (
+        HypothesisRefResolutionError,
+        SchemaError,
+    ):  # references in a circle; patterns like \p{L}
+        return False
+    return True
 
 
 @pytest.mark.parametrize("version", _VERSIONS)
