@@ -6,29 +6,22 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from pgmqgen.runtime.formats import DateTime
-from pydantic import BaseModel, ConfigDict, Field
+from pgmqgen.runtime.models import OpenModel
+from pydantic import Field
 
 from ..shared.money import Money
 
 __all__ = ["Money", "OrderCancelled", "OrderCreated", "OrderEvent", "OrderLine", "OrderPaid"]
 
 
-class OrderCancelled(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
+class OrderCancelled(OpenModel):
     type: Literal["order_cancelled"]
     order_id: str
     """Identifies the order."""
     reason: Literal["customer", "fraud", "out_of_stock"] | None = None
 
 
-class OrderPaid(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
+class OrderPaid(OpenModel):
     type: Literal["order_paid"]
     order_id: str
     """Identifies the order."""
@@ -36,21 +29,13 @@ class OrderPaid(BaseModel):
     paid_at: DateTime
 
 
-class OrderLine(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
+class OrderLine(OpenModel):
     sku: str
     quantity: int
     price: Money
 
 
-class OrderCreated(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
+class OrderCreated(OpenModel):
     type: Literal["order_created"]
     order_id: str
     """Identifies the order."""

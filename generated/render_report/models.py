@@ -6,26 +6,18 @@ from __future__ import annotations
 from typing import Literal
 
 from pgmqgen.runtime.formats import Uuid
+from pgmqgen.runtime.models import ClosedModel, OpenModel
 from pgmqgen.runtime.number_types import Number
-from pydantic import BaseModel, ConfigDict
 
 
-class Column(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
+class Column(OpenModel):
     name: str
     width: Number | None = None
 
 
-class RenderReport(BaseModel):
+class RenderReport(ClosedModel):
     """A report to compute: slow work that keeps a processor busy."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        populate_by_name=True,
-    )
     report_id: Uuid
     rows: int
     """How many rows the report has: the work grows with it."""

@@ -6,16 +6,12 @@ from __future__ import annotations
 from typing import Literal
 
 from pgmqgen.runtime.formats import DateTime
-from pydantic import BaseModel, ConfigDict
+from pgmqgen.runtime.models import ClosedModel
 
 
-class SendEmail(BaseModel):
+class SendEmail(ClosedModel):
     """One e-mail to one recipient."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        populate_by_name=True,
-    )
     to: str
     """Address of the recipient."""
     subject: str

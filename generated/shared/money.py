@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, StrictInt
+from pgmqgen.runtime.models import ClosedModel
+from pydantic import StrictInt
 
 
-class Money(BaseModel):
+class Money(ClosedModel):
     """An amount in the smallest unit of its currency, such as cents."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        populate_by_name=True,
-    )
     amount: StrictInt
     currency: str
     """Code of ISO 4217."""

@@ -63,6 +63,33 @@ def name_aliases(source: str) -> str:
     return b"".join(lines).decode()
 
 
+def drop_configs(source: str) -> str:
+    """Drop what datamodel-code-generator configures for types that pydantic does not know."""
+    lines = _lines(source)
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Assign(value=ast.Call(keywords=[ast.keyword(arg="arbitrary_types_allowed")])):
+                lines[node.lineno - 1 : node.end_lineno] = [b"\n"] * _height(node)
+            case ast.keyword(arg="arbitrary_types_allowed"):
+                lines[node.lineno - 1] = b"\n"
+    return b"".join(lines).decode()
+
+
+def mark_aliased(source: str) -> str:
+    """Base the open classes that have a field with an alias on a class of their own."""
+    lines = _lines(source)
+    for node in ast.parse(source).body:
+        match node:
+            case ast.ClassDef(bases=[ast.Name(id="OpenModel") as base]) if any(
+                isinstance(each, ast.keyword) and each.arg == "alias" for each in ast.walk(node)
+            ):
+                line = lines[base.lineno - 1]
+                lines[base.lineno - 1] = (
+                    line[: base.col_offset] + b"AliasedModel" + line[base.end_col_offset :]
+                )
+    return b"".join(lines).decode()
+
+
 def shorten_docstrings(source: str) -> str:
     """Put docstrings of one line on the line of their quotes, where that is not too long."""
     lines = _lines(source)
@@ -166,6 +193,10 @@ def _put(source: str, texts: Mapping[str, str]) -> str:
             line[: node.col_offset] + texts[node.id].encode() + line[node.end_col_offset :]
         )
     return b"".join(lines).decode()
+
+
+def _height(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
 
 
 def _lines(source: str) -> list[bytes]:

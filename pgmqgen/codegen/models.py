@@ -18,9 +18,11 @@ from pgmqgen.codegen.edits import (
     cut,
     defer,
     defined_names,
+    drop_configs,
     export,
     find_class,
     inline_roots,
+    mark_aliased,
     name_aliases,
     shorten_docstrings,
 )
@@ -154,14 +156,22 @@ def _make(
 
 def _generate(classes: Mapping[str, Shape], shape: Shape) -> tuple[str, ast.expr]:
     """The source of classes, and the annotation that says a shape which refers to them."""
-    carrier = carry(classes, {"payload": shape})
-    source = shorten_docstrings(inline_roots(name_aliases(_run(json.dumps(carrier)))))
+    source = _edit(_run(json.dumps(carry(classes, {"payload": shape}))))
     if far := find_far(classes):
         later = "from pgmqgen.runtime.models import Later\n"
         source = defer(source, far).replace(_FUTURE, _FUTURE + later, 1)
     node = find_class(source, ROOT)
     field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
     return cut(source, {ROOT}), field.annotation
+
+
+def _edit(source: str) -> str:
+    source = inline_roots(drop_configs(source))
+    marked = mark_aliased(source)
+    if marked != source:
+        aliased = "from pgmqgen.runtime.models import AliasedModel\n"
+        source = marked.replace(_FUTURE, _FUTURE + aliased, 1)
+    return shorten_docstrings(name_aliases(source))
 
 
 def _finish(
@@ -198,7 +208,6 @@ def _run(shape: str) -> str:
         custom_file_header="# pgmqgen",
         disable_timestamp=True,
         allow_remote_refs=False,
-        allow_population_by_field_name=True,
         enum_field_as_literal=dcg.LiteralType.All,
         field_constraints=True,
         use_annotated=True,
@@ -210,12 +219,7 @@ def _run(shape: str) -> str:
     )
     if not isinstance(source, str):
         raise GenerateError("the models came out as several modules")
-    source = source.removeprefix("# pgmqgen").lstrip()
-    source = source.replace("        arbitrary_types_allowed=True,\n", "")
-    if "model_dump_" in source or "model_validate_" in source:  # pydantic warns of such names
-        by_name = "        populate_by_name=True,\n"
-        source = source.replace(by_name, f"{by_name}        protected_namespaces=(),\n")
-    return source
+    return source.removeprefix("# pgmqgen").lstrip()
 
 
 def _union_members(annotation: ast.expr, classes: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,7 +14,16 @@ from pgmqgen.codegen.classes import Classes, External
 from pgmqgen.codegen.flatten import SHAPING, Flattener, is_shaping, last_step, types_of
 from pgmqgen.codegen.literals import literal
 from pgmqgen.codegen.merge import merge
-from pgmqgen.codegen.shapes import ANY, DECIMAL, NUMBER, Shape, class_ref, iterate, tuple_of
+from pgmqgen.codegen.shapes import (
+    ANY,
+    DECIMAL,
+    NUMBER,
+    Shape,
+    class_ref,
+    class_shape,
+    iterate,
+    tuple_of,
+)
 from pgmqgen.codegen.unions import join
 
 _FORMATS = {"date": "Date", "date-time": "DateTime", "time": "Time", "uuid": "Uuid"}
@@ -157,14 +166,8 @@ class Shaper:
             and "patternProperties" not in flat
             and all(map(_keeps_its_name, flat["properties"]))
         )
-        shape: Shape = {
-            "type": "object",
-            "properties": properties,
-            "required": [key for key in properties if key in required],
-            "additionalProperties": not closed,
-        }
-        if not types_of(flat):
-            shape["customBasePath"] = "pgmqgen.runtime.models.LooseModel"
+        own = [key for key in properties if key in required]
+        shape = class_shape(properties, own, closed=closed, loose=not types_of(flat))
         return _describe(shape, flat)
 
     def _union(self, flat: Shape, keyword: str, name: str) -> Shape:

@@ -50,6 +50,23 @@ def tuple_of(shapes: list[Shape]) -> Shape:
     return {"type": "array", "prefixItems": shapes, **bounds}
 
 
+def class_shape(properties: Shape, required: list[str], *, closed: bool, loose: bool) -> Shape:
+    """The shape of a class; loose: it takes also what is no object."""
+    base = "LooseModel" if loose else "ClosedModel" if closed else "OpenModel"
+    shape = {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "customBasePath": f"pgmqgen.runtime.models.{base}",
+    }
+    return {**shape, "additionalProperties": False} if closed and loose else shape
+
+
+def is_loose(shape: Shape) -> bool:
+    """Whether a class takes also what is no object."""
+    return str(shape.get("customBasePath")).endswith(".LooseModel")
+
+
 def class_of(shape: Shape) -> str:
     """Name of the class that a shape is, `""` if it is none."""
     ref = shape.get("$ref")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pgmqgen.codegen.shapes import ANY, NUMBER, Shape, class_of, iterate, reach
+from pgmqgen.codegen.shapes import ANY, NUMBER, Shape, class_of, is_loose, iterate, reach
 
 _STRICT = {"boolean": "StrictBool", "integer": "StrictInt"}
 _BOOLEAN: Shape = {"type": "boolean"}
@@ -141,8 +141,7 @@ def find_ambiguous(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> Ite
 
 def _container(branch: Shape, classes: Mapping[str, Shape]) -> str | None:
     if name := class_of(branch):
-        loose = "customBasePath" in classes[name]
-        return "any" if loose else "object"
+        return "any" if is_loose(classes[name]) else "object"
     return branch.get("type")
 
 
@@ -163,7 +162,7 @@ def _shared_tags(members: list[Shape]) -> Iterator[str]:
         values = [member["properties"].get(tag, ANY).get("enum", ()) for member in members]
         known = [value for enum in values for value in enum]
         required = all(tag in member["required"] for member in members)
-        strict = all("customBasePath" not in member for member in members)
+        strict = not any(map(is_loose, members))
         distinct = all(values) and len(known) == len(set(known))
         texts = all(isinstance(value, str) for value in known)
         # datamodel-code-generator writes no list of numbers as a tag.

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
     BaseModel,
+    ConfigDict,
     GetPydanticSchema,
     ModelWrapValidatorHandler,
     SerializationInfo,
@@ -53,7 +54,36 @@ Later: TypeAlias = Annotated[T, GetPydanticSchema(_build_later)]
 """A type that is built when its first value comes: pydantic cannot build too many at once."""
 
 
-class LooseModel(BaseModel):
+class OpenModel(BaseModel):
+    """A model that keeps properties which its schema does not name."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True, protected_namespaces=())
+
+
+class ClosedModel(BaseModel):
+    """A model of nothing but the properties that its schema names."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, protected_namespaces=())
+
+
+class AliasedModel(OpenModel):
+    """An open model with fields that Python calls otherwise than JSON does.
+
+    A property that its schema does not name may be called like such a field: it is not the field.
+    """
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_apart(cls, value: Any, handler: ModelWrapValidatorHandler[AliasedModel]) -> Any:
+        model = handler(value)
+        if model.model_extra and isinstance(value, dict):
+            for name in model.model_extra.keys() & cls.model_fields.keys():
+                if cls.model_fields[name].validation_alias not in value:
+                    model.model_fields_set.discard(name)
+        return model
+
+
+class LooseModel(AliasedModel):
     """A model whose schema accepts also what is no object: such a value stays as it is."""
 
     @model_validator(mode="wrap")

@@ -9,9 +9,10 @@ RESERVED_MODULES = frozenset({"handlers", "manifest", "registry", "shared"})
 """Names in the generated package that are not queues."""
 
 RESERVED_TYPES = frozenset({
-    "Annotated", "Any", "AsyncProducer", "AwareDatetime", "BaseModel", "ConfigDict", "Contract",
-    "Date", "DateTime", "DecimalNumber", "Field", "Literal", "None", "Number", "Producer", "SCHEMA",
-    "Time", "TypeAlias", "Uuid", "contract", "validate",
+    "AliasedModel", "Annotated", "Any", "AsyncProducer", "AwareDatetime", "BaseModel",
+    "ClosedModel", "ConfigDict", "Contract", "contract", "Date", "DateTime", "DecimalNumber",
+    "Field", "Later", "Literal", "LooseModel", "None", "Number", "OpenModel", "Producer", "SCHEMA",
+    "Time", "TypeAlias", "Uuid", "validate",
 })  # fmt: skip
 """Names that generated modules use themselves."""
 

@@ -123,7 +123,7 @@ def test_a_damaged_cache_costs_time_only(project: Path, run_pgmqgen: Run, damage
 
 def test_a_damaged_text_is_not_believed(project: Path, run_pgmqgen: Run) -> None:
     memory = project / ".pgmqgen" / "cache" / "memory"
-    memory.write_bytes(memory.read_bytes().replace(b"BaseModel", b"SaseModel"))
+    memory.write_bytes(memory.read_bytes().replace(b"OpenModel", b"SpenModel"))
     (project / ".pgmqgen" / "cache" / "receipt").unlink()
     before = _tree(project)
     assert run_pgmqgen("generate").returncode == 0

@@ -90,6 +90,22 @@ def test_python_names_of_aliased_fields(monkeypatch: pytest.MonkeyPatch) -> None
     assert contract.encode(contract.payload(class_="x")) == b'{"class":"x"}'
 
 
+def test_an_extra_that_is_called_like_a_field_is_not_the_field(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    properties = {"class": {"type": ["integer", "null"]}, "a-b": {"$ref": "#"}}
+    contract = _contract({"type": ["object"], "properties": properties}, monkeypatch)
+    for message in (
+        {"class_": 1},
+        {"class_": 1, "class": 2},
+        {"class_": 1, "class": None},
+        {"a_b": {"class_": None}, "a-b": {"a_b": 1, "class_": 2}},
+    ):
+        payload = contract.decode(json.dumps(message))
+        assert json.loads(contract.encode(payload)) == message
+    assert json.loads(contract.encode(contract.payload(class_=3))) == {"class": 3}
+
+
 def test_extras_are_kept_unless_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _import(RESTING, monkeypatch).Payload(b=1).b == 1
     with pytest.raises(ValidationError):
@@ -157,7 +173,7 @@ def test_text_of_a_schema_is_never_code(text: str, key: str) -> None:
     for root in (schema, {"oneOf": [inner, {"type": "null"}], "description": text}):
         tree = ast.parse(make_models(root, "Payload").source)
         imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
-        assert imported <= {"__future__", "pydantic", "typing"}
+        assert imported <= {"__future__", "pgmqgen.runtime.models", "pydantic", "typing"}
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
         assert {node.func.id for node in calls if isinstance(node.func, ast.Name)} <= {
             "ConfigDict", "Field", "Field_aliased",

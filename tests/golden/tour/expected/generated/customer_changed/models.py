@@ -6,18 +6,15 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pgmqgen.runtime.formats import Date, Uuid
-from pydantic import BaseModel, ConfigDict, Field
+from pgmqgen.runtime.models import ClosedModel
+from pydantic import Field
 
 from ..shared.address import Address
 
 __all__ = ["Address", "CustomerChanged"]
 
 
-class CustomerChanged(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        populate_by_name=True,
-    )
+class CustomerChanged(ClosedModel):
     id: Uuid
     class_: Annotated[
         Literal["gold", "silver"] | None,

@@ -6,24 +6,17 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from pgmqgen.runtime.formats import DateTime
+from pgmqgen.runtime.models import OpenModel
 from pgmqgen.runtime.number_types import Number
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 
-class PageViewed(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
+class PageViewed(OpenModel):
     kind: Literal["page_viewed"]
     seconds: Number | None = None
 
 
-class Click(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
+class Click(OpenModel):
     kind: Literal["clicked"]
     at: DateTime
 

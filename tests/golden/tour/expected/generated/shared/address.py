@@ -3,14 +3,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pgmqgen.runtime.models import OpenModel
 
 
-class Address(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
+class Address(OpenModel):
     city: str
     country: str | None = None
     """ISO 3166-1."""

@@ -3,12 +3,8 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pgmqgen.runtime.models import OpenModel
 
 
-class Ping(BaseModel):
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
+class Ping(OpenModel):
     n: int | None = None
