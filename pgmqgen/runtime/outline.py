@@ -49,9 +49,11 @@ class Outline:
 
     @cached_property
     def root(self) -> jsonschema_rs.Validator:
+        whole = {"$ref": f"{_ROOT}#"}
         try:
-            return self._compile(self._schema, keywords=self._keywords)
-        except ValidationError:  # a number of the schema that jsonschema-rs gives back otherwise
+            self._validator(whole)  # what is in branches is compiled as well
+            return self._validator(whole, keywords=self._keywords)
+        except ValidationError:  # it refers to a meta-schema, or has numbers like Decimal("0.50")
             return self._compile(self._schema)
 
     def union(self, error: ValidationError) -> Union | None:

@@ -48,7 +48,7 @@ class _Place:
 def explain(outline: Outline, value: Any) -> list[Violation]:
     """What is wrong with a value that a schema refuses: at least one violation, and not too many."""
     violations = _explain(outline, outline.root.iter_errors(value), _Place())
-    found = list(islice(violations, MOST_VIOLATIONS))
+    found = list(dict.fromkeys(islice(violations, MOST_VIOLATIONS)))
     return found or [Violation("", "schema", "the schema refuses this value")]
 
 

@@ -78,5 +78,9 @@ def type_name(value: Any) -> str:
             return "object"
         case list():
             return "array"
-        case _:
-            return "integer" if value == int(value) else "number"
+        case int():
+            return "integer"
+        case float():
+            return "integer" if value.is_integer() else "number"
+        case _:  # a Decimal, too long to make an int of it
+            return "integer" if value == value.to_integral_value() else "number"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pgmqgen.errors import InvalidMessage
+from pgmqgen.runtime.json_text import parse_json
 from pgmqgen.runtime.validation import Contract
 
 _CARD = {
@@ -230,6 +231,23 @@ def test_a_name_that_several_branches_have_names_none() -> None:
         assert _told(schema, {"t": value, "n": 1}) == [told]
 
 
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        ("1", "integer"),
+        ("1.0", "integer"),
+        ("1.5", "number"),
+        ("12345678901234567890123", "integer"),
+        ("12345678901234567890123.5", "number"),
+        ("1e131000", "integer"),
+    ],
+)
+def test_types_of_numbers(number: str, kind: str) -> None:
+    schema = {"anyOf": [{"type": "boolean"}, {"type": "null"}]}
+    told = f"(root): expected boolean or null, got {kind} [anyOf]"
+    assert _told(schema, parse_json(number)) == [told]
+
+
 def test_branches_that_match_alike_are_named() -> None:
     schema = {"oneOf": [{"type": "integer"}, {"type": "number"}, {"title": "Big", "minimum": 9}]}
     told = "(root): expected one of 3 branches to match, got `integer`, `number` [oneOf]"
@@ -308,6 +326,13 @@ def test_there_is_a_reason_even_if_none_is_found() -> None:
     assert told == ["(root): does not match `B` [anyOf]"]
 
 
+def test_a_union_of_a_meta_schema_is_not_explained() -> None:
+    draft = "http://json-schema.org/draft-07/schema#"
+    schema = {"$schema": draft, "anyOf": [{"$ref": draft}]}
+    told = "(root): 4 is not valid under any of the schemas listed in the 'anyOf' keyword [anyOf]"
+    assert _told(schema, 4) == [told]
+
+
 def test_a_schema_with_other_numbers_than_those_of_json_text() -> None:
     told = "(root): 4 is not valid under any of the schemas listed in the 'anyOf' keyword [anyOf]"
     assert _told({"anyOf": [{"const": Decimal("0.50")}]}, 4) == [told]
@@ -334,6 +359,10 @@ def test_a_tree_of_very_many_levels_is_not_explained_to_its_end() -> None:
 def test_the_number_of_violations_is_limited() -> None:
     assert len(_told({"items": {"anyOf": [_CARD, _CASH]}}, [{}] * 1000)) == 100
     assert len(_told({"items": {"type": "null"}}, [1] * 1000)) == 100
+
+
+def test_a_violation_is_told_once() -> None:
+    assert len(_told({"allOf": [{"type": "null"}, {"type": "null"}]}, 1)) == 1
 
 
 def test_a_long_message_keeps_its_end() -> None:
