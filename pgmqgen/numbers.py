@@ -6,10 +6,13 @@ holds a decimal when it is written as the same number.
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Callable
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any
+from uuid import uuid4
 
 _DIGITS_BEFORE_POINT = 131_072
 _DIGITS_AFTER_POINT = 16_383
@@ -74,6 +77,11 @@ def read_integer(text: str) -> int | Decimal:
     return int(text) if len(text) <= _DIGITS_OF_INT else _fitting(Decimal(text))
 
 
+def read_number(text: str) -> int | float | Decimal:
+    """The number that a text is. Raises ValueError if it is too long."""
+    return read_integer(text) if text.lstrip("+-").isdigit() else read_decimal(text)
+
+
 def plain(value: Any) -> Any:
     """The same JSON value, with each number as int of 64 bits, float, or Decimal.
 
@@ -100,6 +108,24 @@ def without_fractions(value: Any) -> Any:
 def with_long_ints(value: Any) -> Any:
     """The same JSON value, with an int for every integer that Python writes no int for."""
     return _replace_numbers(value, _whole_if_long)
+
+
+def holds_decimals(value: Any) -> bool:
+    """Whether a JSON value has a number that neither 64 bits nor a double holds."""
+    match value:
+        case dict():
+            return any(map(holds_decimals, value.values()))
+        case list():
+            return any(map(holds_decimals, value))
+        case _:
+            return isinstance(value, Decimal)
+
+
+def write_json(value: Any, **options: Any) -> str:
+    """JSON text as `json.dumps` writes it, with each Decimal as the number that it is."""
+    mark = uuid4().hex
+    text = json.dumps(value, default=lambda number: f"{mark}{number}{mark}", **options)
+    return re.sub(f'"{mark}(.*?){mark}"', r"\1", text)
 
 
 def _replace_numbers(value: Any, replace: Callable[[Any], Any]) -> Any:

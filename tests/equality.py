@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pgmqgen.numbers import exact_decimal
+
 
 def exact(value: Any) -> Any:
-    """A value that equals another only if JSON Schema says so: true is not 1, 1.0 is."""
+    """A value that equals another only if JSON Schema says so: true is not 1, 1.0 and 1e0 are."""
     match value:
         case bool() | None | str():
             return repr(value)
@@ -15,4 +17,4 @@ def exact(value: Any) -> Any:
         case list():
             return [exact(item) for item in value]
         case _:
-            return value
+            return exact_decimal(value)

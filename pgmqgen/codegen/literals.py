@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from pgmqgen.codegen.shapes import ANY, NUMBER, Shape
@@ -32,7 +33,7 @@ def _shape_of_value(value: Any) -> Shape:
             return {"type": "boolean"}
         case int():
             return {"type": "integer"}
-        case float():
+        case float() | Decimal():
             return NUMBER
         case list():
             return {"type": "array", "items": ANY}

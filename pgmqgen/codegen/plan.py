@@ -11,6 +11,7 @@ from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.models import Models, make_models
 from pgmqgen.codegen.shared import Shared, make_shared
 from pgmqgen.config import Config
+from pgmqgen.numbers import holds_decimals
 from pgmqgen.queue import Backoff, QueueSettings
 from pgmqgen.schema.load import QueueSchema, SchemaSet
 
@@ -109,6 +110,7 @@ def _describe(queue: QueueSchema, shared: Shared, config: Config, memory: Memory
         "producer": producers[0],
         "async_producer": producers[1],
         "schema": queue.schema,
+        "has_decimals": holds_decimals(queue.schema),
         "fingerprint": queue.fingerprint,
         "models": models.source,
         "model_names": models.names,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pgmqgen.docs.history import Commit, Revision
+from pgmqgen.numbers import write_json
 from pgmqgen.schema.keywords import children
 from pgmqgen.schema.settings import KEYWORD
 from pgmqgen.schema.source import SUFFIXES, parse_source
@@ -153,5 +153,5 @@ def _summary(said: Mapping[str, str]) -> str:
 
 
 def _show(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = write_json(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

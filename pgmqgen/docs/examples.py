@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from pgmqgen.docs.patterns import NoSample, sample
@@ -58,7 +59,7 @@ def make_example(contract: Contract[Any], schema: Schema) -> Iterator[Any]:
         for full in (True, False):
             try:
                 value = _Maker(contract.schema, choice=choice, full=full).make(schema)
-            except (_Impossible, NoSample, LookupError, RecursionError):
+            except (_Impossible, NoSample, LookupError, ArithmeticError, RecursionError):
                 continue
             if _is_valid(contract, value):
                 yield value
@@ -210,7 +211,7 @@ def _text(flat: dict[str, Any], name: str) -> str:
 
 
 def _number(flat: dict[str, Any], *, whole: bool) -> int | float:
-    step = flat.get("multipleOf", 1)
+    step = _readable(flat.get("multipleOf", 1))
     low, above = _bound(flat, "minimum", "exclusiveMinimum")
     high, below = _bound(flat, "maximum", "exclusiveMaximum")
     if low is not None and high is not None and not whole and high - low < step:
@@ -227,8 +228,13 @@ def _bound(flat: dict[str, Any], closed: str, opened: str) -> tuple[Any, bool]:
     """A limit, and whether it is excluded; draft 4 says that with a boolean."""
     limit = flat.get(opened)
     if isinstance(limit, bool) or limit is None:
-        return flat.get(closed), limit is True
-    return limit, True
+        return _readable(flat.get(closed)), limit is True
+    return _readable(limit), True
+
+
+def _readable(limit: Any) -> Any:
+    """A float for a Decimal, which Python would not add to a float."""
+    return float(limit) if isinstance(limit, Decimal) else limit
 
 
 def _is_number(value: Any) -> bool:

@@ -6,13 +6,13 @@ own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pgmqgen.docs.messages import text_of
 from pgmqgen.docs.pointers import Schema, follow, is_reference, parse_pointer, safe_key
+from pgmqgen.numbers import write_json
 from pgmqgen.schema.text import Pointer
 
 _DEEPEST = 6
@@ -260,5 +260,5 @@ def _values(flat: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _show(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = write_json(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

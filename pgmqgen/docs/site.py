@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from pgmqgen.docs.messages import MessageType, find_messages, text_of
 from pgmqgen.docs.pointers import follow, is_reference, parse_pointer, safe_key
 from pgmqgen.docs.settings import list_settings
 from pgmqgen.docs.snippets import Snippets, make_snippets
+from pgmqgen.numbers import write_json
 from pgmqgen.schema.load import QueueSchema, SchemaSet
 
 ASYNCAPI = "asyncapi.json"
@@ -144,4 +144,4 @@ def _changes_of(label: str, changes: tuple[ChangeSet, ...]) -> list[dict[str, An
 
 
 def _dump(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return write_json(value, indent=2, ensure_ascii=False)

@@ -12,6 +12,7 @@ from pgmqgen.codegen.plan import plan
 from pgmqgen.codegen.render import RenderedFile, render
 from pgmqgen.config import Config
 from pgmqgen.docs.messages import MessageType
+from pgmqgen.numbers import holds_decimals
 from pgmqgen.schema.load import SchemaSet
 
 _CONVERTED = frozenset({"Date", "DateTime", "DecimalNumber", "Time", "Uuid", "tuple"})
@@ -57,8 +58,9 @@ def make_snippets(
 def _producer(queue: Mapping[str, Any], example: Any, config: Config) -> str:
     package = f"{config.module_of(config.output)}.{queue['module']}"
     name, payload = _payload(queue, example)
+    decimals = "from decimal import Decimal\n" if holds_decimals(example) else ""
     return (
-        f"import os\n\nfrom {package} import {', '.join(sorted({queue['producer'], name}))}\n\n"
+        f"import os\n{decimals}\nfrom {package} import {', '.join(sorted({queue['producer'], name}))}\n\n"
         f'with {queue["producer"]}(os.environ["DATABASE_URL"]) as producer:\n'
         f"    producer.send({payload})\n"
     )

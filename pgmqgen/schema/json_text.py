@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+from decimal import Decimal
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
+from pgmqgen.numbers import read_number
 from pgmqgen.schema.text import MAX_DEPTH, Lines, Place, Pointer, Problem, check_size, duplicate_key
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -114,16 +115,11 @@ class JsonParser:
             self._fail(start, f"expected a value, got {self._show(start)}", hint)
         return _WORDS[word[0]], word.end()
 
-    def _number(self, start: int, number: re.Match[str]) -> int | float:
-        if number[1] is None and number[2] is None:
-            try:
-                return int(number[0])
-            except ValueError:
-                self._fail(start, "a number with more digits than Python reads")
-        value = float(number[0])
-        if not math.isfinite(value):
-            self._fail(start, f"the number `{number[0]}` does not fit a double")
-        return value
+    def _number(self, start: int, number: re.Match[str]) -> int | float | Decimal:
+        try:
+            return read_number(number[0])
+        except ValueError as error:
+            self._fail(start, str(error))
 
     def _skip(self, at: int) -> int:
         found = _SPACE.match(self._text, at)

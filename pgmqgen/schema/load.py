@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from pgmqgen.config import Config
 from pgmqgen.diagnostics import Diagnostic, arrange
 from pgmqgen.errors import ConfigError
+from pgmqgen.numbers import write_json
 from pgmqgen.queue import QueueSettings
 from pgmqgen.schema.handlers import find_orphans
 from pgmqgen.schema.library import Library
@@ -110,7 +110,7 @@ def lint_project(config: Config) -> tuple[tuple[Diagnostic, ...], int]:
 
 def fingerprint(schema: dict[str, Any] | bool) -> str:
     """First 16 hexadecimal digits of the SHA-256 of a schema's canonical JSON."""
-    text = json.dumps(schema, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = write_json(schema, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

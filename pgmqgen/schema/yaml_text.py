@@ -5,11 +5,12 @@ So `no` and `2020-01-01` are strings, and keys are always strings.
 
 from __future__ import annotations
 
-import math
 import re
+from decimal import Decimal
 from typing import Any
 
 from pgmqgen.errors import ConfigError
+from pgmqgen.numbers import read_number
 from pgmqgen.schema.text import MAX_DEPTH, Place, Pointer, Problem, check_size, duplicate_key
 
 try:
@@ -21,8 +22,7 @@ except ImportError as error:
 
 _TAG = "tag:yaml.org,2002:"
 _COLLECTIONS = (f"{_TAG}map", f"{_TAG}seq", "!")
-_INTEGER = re.compile(r"[-+]?[0-9]+\Z")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -99,10 +99,8 @@ def _scalar(node: yaml.ScalarNode) -> Any:
         return node.value
     if node.value in _WORDS:
         return _WORDS[node.value]
-    if _INTEGER.match(node.value):
-        return _integer(node)
-    if _FLOAT.match(node.value):
-        return _finite(node)
+    if _NUMBER.match(node.value):
+        return _number(node)
     return node.value
 
 
@@ -110,20 +108,11 @@ def _tag_problem(node: yaml.Node) -> Problem:
     return Problem("PGQ001", _place(node.start_mark), f"the tag `{node.tag}` is not JSON")
 
 
-def _integer(node: yaml.ScalarNode) -> int:
+def _number(node: yaml.ScalarNode) -> int | float | Decimal:
     try:
-        return int(node.value)
+        return read_number(node.value)
     except ValueError as error:
-        message = "a number with more digits than Python reads"
-        raise Problem("PGQ001", _place(node.start_mark), message) from error
-
-
-def _finite(node: yaml.ScalarNode) -> float:
-    value = float(node.value)
-    if not math.isfinite(value):
-        message = f"the number `{node.value}` does not fit a double"
-        raise Problem("PGQ001", _place(node.start_mark), message)
-    return value
+        raise Problem("PGQ001", _place(node.start_mark), str(error)) from error
 
 
 def _place(mark: yaml.Mark) -> Place:

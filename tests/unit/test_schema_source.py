@@ -90,7 +90,7 @@ def test_a_text_cut_short_is_a_problem_or_a_value(value: Any, data: st.DataObjec
         ('{"a": strng}', "1:7", "expected a value, got `strng`", 'put text in `"`'),
         ('{"a": NaN}', "1:7", "expected a value, got `NaN`", 'put text in `"`'),
         ('{"a": 01}', "1:8", "expected `,` or `}`, got `1`", None),
-        ('{"a": 1e999}', "1:7", "the number `1e999` does not fit a double", None),
+        ('{"a": 1e131072}', "1:7", "a number that PostgreSQL's jsonb cannot hold", None),
         ('{"a": "x\n"}', "1:9", "in a string: invalid control character at", None),
         ('{"a": "x', "1:7", "in a string: unterminated string starting at", None),
         ('{"a": "\\q"}', "1:8", "in a string: invalid \\escape", None),
@@ -157,7 +157,7 @@ def test_yaml_is_read_as_json(tmp_path: Path) -> None:
         ("<<: {a: 1}", "1:1", "merge keys"),
         ("? [a]\n: 1", "1:3", "expected a plain key"),
         ("", "1:1", "expected a value, got the end"),
-        ("a: 1e999", "1:4", "does not fit a double"),
+        ("a: 1e131072", "1:4", "a number that PostgreSQL's jsonb cannot hold"),
         ("a: 1\n---\nb: 2", "2:1", "but found another document"),
     ],
 )

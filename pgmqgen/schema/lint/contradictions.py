@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import jsonschema_rs
@@ -56,6 +57,7 @@ _PLAIN = frozenset({
     "required", "type",
 })  # fmt: skip
 """Keywords without schemas inside."""
+_NUMBERS = (int, float, Decimal)
 
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
@@ -95,7 +97,7 @@ def _check_part(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterat
 
 
 def _is_above(low: Any, high: Any) -> bool:
-    return isinstance(low, int | float) and isinstance(high, int | float) and low > high
+    return isinstance(low, _NUMBERS) and isinstance(high, _NUMBERS) and low > high
 
 
 def _is_unsatisfiable(schema: Any) -> bool:

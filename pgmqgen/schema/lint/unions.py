@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import combinations, islice
 from typing import Any
 
 from pgmqgen.diagnostics import Diagnostic
+from pgmqgen.numbers import write_json
 from pgmqgen.schema.lint.rule import warning
 from pgmqgen.schema.lint.subject import Subject, entries, items, types
 
@@ -101,7 +101,7 @@ def _values(parts: list[dict[str, Any]]) -> set[str] | None:
     for part in parts:
         given = [part["const"]] if "const" in part else items(part, "enum")
         if given:
-            return {json.dumps(value, sort_keys=True) for value in given}
+            return {write_json(value, sort_keys=True) for value in given}
     return None
 
 
