@@ -29,11 +29,16 @@ class External:
 
 
 class Classes:
-    """by_name: the shape of each class; imports: the module and the name of each stub's class."""
+    """The names of a module.
+
+    by_name: the shape of each class; imports: the module and the name of each stub's class
+    bases: what each name was before it got a number
+    """
 
     def __init__(self, taken: frozenset[str]) -> None:
         self.by_name: dict[str, Shape] = {}
         self.imports: dict[str, tuple[tuple[str, ...], str]] = {}
+        self.bases: dict[str, str] = {}
         self._taken = {*taken, *RESERVED_TYPES, *BUILTIN_TYPES}
         self._last: dict[str, int] = {}  # number of the last name made from a base
 
@@ -43,13 +48,20 @@ class Classes:
 
     def add(self, base: str) -> str:
         """Name a class, whose shape is to come: `base`, or that with a number."""
+        name = self.name(base)
+        self.by_name[name] = ANY
+        return name
+
+    def name(self, base: str) -> str:
+        """Give out a name: `base`, or that with a number."""
         stem = f"{base}_" if base[-1].isdigit() else base
         name, number = base, self._last.get(base, 1)
-        while name in self._taken or name in self.by_name:
+        while name in self._taken:
             number += 1
             name = f"{stem}{number}"
         self._last[base] = number
-        self.by_name[name] = ANY
+        self._taken.add(name)
+        self.bases[name] = base
         return name
 
     def include(self, external: External) -> Shape:
@@ -71,7 +83,7 @@ class Classes:
     def _find_stub(self, external: External, original: str) -> str:
         place = external.place_of(original)
         known = next((own for own, found in self.imports.items() if found == place), None)
-        return known or self._add_stub(self.add(original), external, original)
+        return known or self._add_stub(self.add(place[1]), external, original)
 
     def _add_stub(self, name: str, external: External, original: str) -> str:
         self.imports[name] = external.place_of(original)

@@ -17,6 +17,10 @@ SHAPING = frozenset({
 """Keywords that say what type a value has; the others only narrow it."""
 
 
+_MOST_NESTED = 20
+"""Unions with but one branch beside null may hold another such, and at last themselves."""
+
+
 class Flattener:
     """Reads the parts of a bundled schema."""
 
@@ -99,6 +103,17 @@ class Flattener:
             and not flat.keys() & {"enum", "const"}
             and types_of(flat) in (["object"], [])
         )
+
+    def is_union(self, flat: Shape) -> bool:
+        """Whether a flat schema has several branches that are not null."""
+        for _ in range(_MOST_NESTED):
+            branches = flat.get("oneOf", flat.get("anyOf")) or ()
+            shapes = [self.flatten(branch) for branch in branches if is_shaping(branch)]
+            others = [shape for shape in shapes if types_of(shape) != ["null"]]
+            if len(others) != 1:
+                return bool(others)
+            flat = others[0]
+        return False
 
 
 def is_shaping(branch: Any) -> bool:

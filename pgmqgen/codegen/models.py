@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
@@ -28,7 +28,7 @@ from pgmqgen.codegen.edits import (
 )
 from pgmqgen.codegen.normalise import normalise
 from pgmqgen.codegen.rings import find_far
-from pgmqgen.codegen.shapes import Shape, reach
+from pgmqgen.codegen.shapes import Shape, class_of, class_ref, reach
 from pgmqgen.errors import ConfigError, GenerateError
 
 Imports: TypeAlias = Mapping[str, tuple[tuple[str, ...], str]]
@@ -54,10 +54,14 @@ class Definitions:
     """A module of shared models.
 
     externals: what other modules may import, by the reference that it was asked for with
+    names: names of the module's own classes and unions, by such references
+    bases: what each name was before it got a number
     """
 
     models: Models
     externals: Mapping[str, External]
+    names: Mapping[str, str]
+    bases: Mapping[str, str]
 
 
 def make_models(
@@ -76,14 +80,18 @@ def make_models(
     """
     with _refuse_deep(module):
         normal = normalise(schema, {"#": payload}, taken=taken, externals=externals)
-        return _recall(memory, normal.classes, normal.shapes["#"], normal.imports, module, payload)
+        types = {payload: normal.shapes["#"]}
+        return _recall(memory, normal.classes, types, normal.imports, module, payload)
 
 
-def make_exports(names: Sequence[str], target: tuple[str, ...], module: tuple[str, ...]) -> Models:
-    """Make a module that only passes on what another one has."""
-    lines = [_import_line(name, target, name, module) for name in names]
-    source = export(_FUTURE + "\n".join(lines) + "\n", tuple(names))
-    return Models(source=source, names=tuple(names))
+def make_exports(
+    names: Mapping[str, str], target: tuple[str, ...], module: tuple[str, ...]
+) -> Models:
+    """Make a module that only passes on what another one has, by the names that it has there."""
+    lines = [_import_line(own, target, name, module) for name, own in sorted(names.items())]
+    exported = tuple(sorted(names.values()))
+    source = export(_FUTURE + "\n".join(lines) + "\n", exported)
+    return Models(source=source, names=exported)
 
 
 def make_definitions(
@@ -109,12 +117,17 @@ def make_definitions(
             normal = normalise(schema, names, externals=externals)
         kept = reach([normal.shapes[ref] for ref in wanted], normal.classes)
         imports = {own: place for own, place in normal.imports.items() if own in kept}
-        models = _recall(memory, kept, {}, imports, module)
+        unions = {name: normal.shapes[ref] for ref, name in normal.unions.items() if ref in wanted}
+        models = _recall(memory, kept, unions, imports, module)
     found = {
         ref: External(module=module, shape=shape, classes=normal.classes, imports=normal.imports)
         for ref, shape in normal.shapes.items()
     }
-    return Definitions(models=models, externals=found)
+    named = {ref: class_of(shape) for ref, shape in normal.shapes.items()}
+    named = {ref: name for ref, name in named.items() if name and name not in normal.imports}
+    return Definitions(
+        models=models, externals=found, names={**named, **normal.unions}, bases=normal.bases
+    )
 
 
 @contextmanager
@@ -140,29 +153,36 @@ def _recall(memory: Memory | None, *parts: Any) -> Models:
 
 def _make(
     classes: Mapping[str, Shape],
-    shape: Shape,
+    types: Mapping[str, Shape],
     imports: Imports,
     module: tuple[str, ...],
     payload: str = "",
 ) -> Models:
-    """Make a module of classes in which `payload` is a type of some shape."""
-    source, annotation = _generate(classes, shape)
-    if payload and shape != {"$ref": f"#/$defs/{payload}"}:
+    """Make a module of classes, in which types of other shapes have names as well."""
+    source, annotations = _generate(classes, types)
+    aliases = {name for name, shape in types.items() if shape != class_ref(name)}
+    if aliases:
         source = source.replace(_FUTURE, f"{_FUTURE}from typing import TypeAlias\n", 1)
-        source += f"\n\n{payload}: TypeAlias = {ast.unparse(annotation)}\n"
+    for name in filter(aliases.__contains__, types):
+        source += f"\n\n{name}: TypeAlias = {ast.unparse(annotations[name])}\n"
     models = _finish(source, imports, module, payload)
-    return replace(models, members=_union_members(annotation, models.names)) if payload else models
+    if not payload:
+        return models
+    return replace(models, members=_union_members(annotations[payload], models.names))
 
 
-def _generate(classes: Mapping[str, Shape], shape: Shape) -> tuple[str, ast.expr]:
-    """The source of classes, and the annotation that says a shape which refers to them."""
-    source = _edit(_run(json.dumps(carry(classes, {"payload": shape}))))
+def _generate(
+    classes: Mapping[str, Shape], types: Mapping[str, Shape]
+) -> tuple[str, dict[str, ast.expr]]:
+    """The source of classes, and the annotations that say shapes which refer to them."""
+    carrier = carry(classes, {f"type_{place}": shape for place, shape in enumerate(types.values())})
+    source = _edit(_run(json.dumps(carrier)))
     if far := find_far(classes):
         later = "from pgmqgen.runtime.models import Later\n"
         source = defer(source, far).replace(_FUTURE, _FUTURE + later, 1)
     node = find_class(source, ROOT)
-    field = next(field for field in node.body if isinstance(field, ast.AnnAssign))
-    return cut(source, {ROOT}), field.annotation
+    fields = [field.annotation for field in node.body if isinstance(field, ast.AnnAssign)]
+    return cut(source, {ROOT}), dict(zip(types, fields, strict=True))
 
 
 def _edit(source: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pgmqgen.codegen.classes import Classes, External
 from pgmqgen.codegen.shaper import Shaper
-from pgmqgen.codegen.shapes import Shape
+from pgmqgen.codegen.shapes import Shape, reach
 from pgmqgen.codegen.unions import discriminate, find_ambiguous, harden, make_room
 
 
@@ -24,11 +24,15 @@ class Normal:
 
     shapes: those asked for, by reference; classes: by name, those of other modules as stubs
     imports: the module of each stub, and the name that its class has there
+    unions: names of shapes that are unions with classes, by reference
+    bases: what each name was before it got a number
     """
 
     shapes: Mapping[str, Shape]
     classes: dict[str, Shape]
     imports: Mapping[str, tuple[tuple[str, ...], str]]
+    unions: Mapping[str, str]
+    bases: Mapping[str, str]
 
 
 def normalise(
@@ -46,12 +50,13 @@ def normalise(
     """
     classes = Classes(taken)
     shaper = Shaper(schema, classes, externals or {})
-    shaper.name_classes(names)
+    shaper.name_definitions(names)
     shapes = {
         ref: shaper.payload(name) if ref == "#" else shaper.definition(ref, name)
         for ref, name in names.items()
     }
     shaper.finish()
+    shaper.name_definitions(others or {})
     shapes |= {ref: shaper.definition(ref, name) for ref, name in (others or {}).items()}
     shaper.finish()
     everything = [*shapes.values(), *classes.by_name.values()]
@@ -60,4 +65,15 @@ def normalise(
     is_shared = "#" not in names  # unions of other modules may lead to its classes
     ambiguous = everything if is_shared else find_ambiguous(everything, classes.by_name)
     harden(ambiguous, classes.by_name)
-    return Normal(shapes=shapes, classes=classes.by_name, imports=classes.imports)
+    unions = {
+        ref: name
+        for ref, name in shaper.unions.items()
+        if "anyOf" in shapes[ref] and reach([shapes[ref]], classes.by_name)
+    }
+    return Normal(
+        shapes=shapes,
+        classes=classes.by_name,
+        imports=classes.imports,
+        unions=unions,
+        bases=classes.bases,
+    )

@@ -49,6 +49,7 @@ class Shaper:
         self._classes = classes
         self._externals = externals
         self._flattener = Flattener(schema)
+        self.unions: dict[str, str] = {}  # names of definitions that are unions
         self._links: dict[str, str] = {}  # names of the classes that references lead to
         self._shapes: dict[str, Shape] = {}  # of the references that lead to no class
         self._open: list[str] = []  # references whose targets are being shaped
@@ -67,12 +68,17 @@ class Shaper:
         self._classes.by_name[name] = self._class(flat, name)
         return class_ref(name)
 
-    def name_classes(self, names: Mapping[str, str]) -> None:
-        """Name the definitions that are classes, before what is inside of any of them."""
+    def name_definitions(self, names: Mapping[str, str]) -> None:
+        """Name the classes and unions among definitions, before what is inside of any of them."""
         for ref, name in names.items():
             target = True if ref == "#" else self._flattener.resolve(ref)
-            if self._link_of(target) is None and self._is_class(target):
+            if self._link_of(target) is not None:
+                continue
+            flat = self._flattener.flatten(target)
+            if self._flattener.is_class(flat):
                 self.definition(ref, name)
+            elif self._flattener.is_union(flat):
+                self.unions[ref] = self._classes.name(_definition_name(ref, flat) or name)
 
     def definition(self, ref: str, name: str) -> Shape:
         """The shape of what a reference leads to; without a title, its class is called `name`."""
@@ -222,13 +228,9 @@ class Shaper:
         return shape
 
     def _referenced_class(self, ref: str, flat: Shape, name: str) -> Shape:
-        base = class_name(flat.get("title")) or class_name(last_step(ref)) or name
-        self._links[ref] = own = self._classes.add(base)
+        self._links[ref] = own = self._classes.add(_definition_name(ref, flat) or name)
         self._pending.append((own, flat))  # not at once: a chain may be long
         return class_ref(own)
-
-    def _is_class(self, schema: Any) -> bool:
-        return self._flattener.is_class(self._flattener.flatten(schema))
 
     @contextmanager
     def _opened(self, refs: list[str]) -> Iterator[None]:
@@ -247,6 +249,10 @@ class Shaper:
     def _link_of(self, target: Any) -> str | None:
         """Where a definition leads that does nothing but lead to another."""
         return self._flattener.plain_ref(target) if isinstance(target, dict) else None
+
+
+def _definition_name(ref: str, flat: Shape) -> str | None:
+    return class_name(flat.get("title")) or class_name(last_step(ref))
 
 
 def _describe(shape: Shape, schema: Shape) -> Shape:

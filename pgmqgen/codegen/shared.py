@@ -5,13 +5,12 @@ from __future__ import annotations
 import keyword
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pgmqgen.codegen.cache import Memory
-from pgmqgen.codegen.classes import External
+from pgmqgen.codegen.classes import Classes, External
 from pgmqgen.codegen.models import Definitions, Models, make_definitions, make_exports
-from pgmqgen.codegen.shapes import class_of
 from pgmqgen.config import Config
 from pgmqgen.schema.load import SchemaSet
 from pgmqgen.schema.names import module_name, pascal_case
@@ -50,11 +49,14 @@ def make_shared(schemas: SchemaSet, config: Config, memory: Memory) -> Shared:
     paths = _name_modules(schemas, config)
     for group in schemas.shared:
         definitions = _define(group, made, paths, memory)
+        exports = _find_exports(group, definitions)
+        homes = _find_homes(exports, paths)
         for ref, external in definitions.externals.items():
+            external = replace(external, imports={**external.imports, **homes})
             made.externals[group.origins[ref]] = external
             if ref in group.wanted:
                 wanted.externals[group.origins[ref]] = external
-        wanted.modules.extend(_make_modules(group, definitions, paths))
+        wanted.modules.extend(_make_modules(group, definitions.models, exports, paths))
     return wanted
 
 
@@ -75,21 +77,47 @@ def _define(
     )
 
 
+def _find_exports(group: SharedSchemas, made: Definitions) -> dict[Path, dict[str, str]]:
+    """What each file of a group defines: names in the module of all, each with that of the file."""
+    wanted = {made.names[ref] for ref in group.wanted & made.names.keys()}
+    exports: dict[Path, dict[str, str]] = {}
+    for path in group.labels:
+        names = Classes(frozenset())
+        found: dict[str, str] = {}
+        for ref in (*group.definitions, *group.others):
+            name = made.names.get(ref) if group.origins[ref].path == path else None
+            if name and name not in found:
+                found[name] = names.name(made.bases[name])
+        exports[path] = {name: own for name, own in found.items() if name in wanted}
+    return exports
+
+
+def _find_homes(
+    exports: Mapping[Path, Mapping[str, str]], paths: Mapping[Path, tuple[str, ...]]
+) -> dict[str, tuple[tuple[str, ...], str]]:
+    """Where to import the names of a group from that other modules than that of all have."""
+    first, *others = exports
+    return {
+        name: (paths[path], own)
+        for path in reversed(others)
+        for name, own in exports[path].items()
+        if name not in exports[first]
+    }
+
+
 def _make_modules(
-    group: SharedSchemas, made: Definitions, paths: Mapping[Path, tuple[str, ...]]
+    group: SharedSchemas,
+    models: Models,
+    exports: Mapping[Path, Mapping[str, str]],
+    paths: Mapping[Path, tuple[str, ...]],
 ) -> Iterator[SharedModule]:
     first, *others = group.labels
-    if not made.models.names:
-        return  # nothing but scalars and the like, which have no class
-    yield SharedModule(path=paths[first], source=group.labels[first], models=made.models)
+    if models.names:  # else they are scalars and the like, which have no class
+        yield SharedModule(path=paths[first], source=group.labels[first], models=models)
     for path in others:  # files that refer to each other have their classes in one module
-        shapes = [
-            made.externals[ref].shape for ref in group.wanted if group.origins[ref].path == path
-        ]
-        names = sorted({name for shape in shapes if (name := class_of(shape))})
-        if names:
-            models = make_exports(names, paths[first], paths[path])
-            yield SharedModule(path=paths[path], source=group.labels[path], models=models)
+        if exports[path]:
+            passed = make_exports(exports[path], paths[first], paths[path])
+            yield SharedModule(path=paths[path], source=group.labels[path], models=passed)
 
 
 def _name_modules(schemas: SchemaSet, config: Config) -> dict[Path, tuple[str, ...]]:

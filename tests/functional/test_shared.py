@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -143,6 +143,60 @@ def test_a_tag_counts_wherever_its_union_stands(generated: _Generated) -> None:
     fields = generated.load("q").Q.model_fields
     tagged = {name for name, field in fields.items() if "discriminator=" in repr(field)}
     assert tagged == places.keys()
+
+
+def test_a_shared_union_has_a_name(generated: _Generated) -> None:
+    cat = {**_queue(kind={"const": "cat"}), "required": ["kind"]}
+    either = {
+        "oneOf": [{"$ref": "cat.json"}, {"required": ["kind"], **_queue(kind={"const": "dog"})}]
+    }
+    maybe = {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/pet"}]}
+    untagged = {"anyOf": [_queue(a={}), {"type": "string"}, {"type": "null"}]}
+    defs = {
+        "pet": either,
+        "maybe_pet": maybe,
+        "value": untagged,
+        "only": {**cat, "type": ["null", "object"]},
+    }
+    schemas = {
+        "schemas/q.json": _queue(
+            **{name: {"$ref": f"shared/pets.json#/$defs/{name}"} for name in defs}
+        ),
+        "schemas/shared/pets.json": {"$defs": defs},
+        "schemas/shared/cat.json": cat,
+    }
+    generated.write(schemas)
+    value = {"pet": {"kind": "dog"}, "maybe_pet": None, "value": {"a": 1}, "only": {"kind": "cat"}}
+    payload = generated.round_trip("q", value)
+    pets = generated.load("shared.pets")
+    assert get_args(get_args(pets.Pet)[0]) == (generated.load("shared.cat").Cat, type(payload.pet))
+    assert repr(pets.MaybePet) == f"typing.Optional[{pets.Pet!r}]"
+    assert get_args(pets.Value) == (type(payload.value), str, type(None))
+    assert type(payload.only) is pets.Only
+
+
+def test_files_in_a_circle_have_their_own_names(generated: _Generated) -> None:
+    node = {"title": "Node", "type": "object", "required": []}
+    union = {"anyOf": [{"$ref": "a.json"}, {"$ref": "b.json"}, {"$ref": "money.json"}]}
+    schemas = {
+        "schemas/q.json": _queue(b={"$ref": "shared/b.json"}),
+        "schemas/p.json": _queue(any={"$ref": "shared/b.json#/$defs/any"}),
+        "schemas/shared/a.json": {**node, "properties": {"b": {"$ref": "b.json#/$defs/any"}}},
+        "schemas/shared/b.json": {
+            **node,
+            "properties": {"a": {"$ref": "a.json"}},
+            "$defs": {"any": union, "money": {"$ref": "money.json"}},
+        },
+        "schemas/shared/money.json": _MONEY,
+        "schemas/r.json": _queue(money={"$ref": "shared/b.json#/$defs/money"}),
+    }
+    generated.write(schemas)
+    payload = generated.round_trip("q", {"b": {"a": {"b": {"amount": 1}}}})
+    a, b = generated.load("shared.a"), generated.load("shared.b")
+    assert type(payload.b) is b.Node is generated.load("q").Node
+    assert type(payload.b.a) is a.Node is not b.Node
+    assert set(get_args(b.Any2)) == {a.Node, b.Node, generated.load("shared.money").Money}
+    assert type(generated.round_trip("r", {"money": {"amount": 1}}).money).__name__ == "Money"
 
 
 def test_files_that_refer_to_each_other(generated: _Generated) -> None:
