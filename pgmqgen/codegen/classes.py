@@ -54,11 +54,10 @@ class Classes:
 
     def name(self, base: str) -> str:
         """Give out a name: `base`, or that with a number."""
-        stem = f"{base}_" if base[-1].isdigit() else base
         name, number = base, self._last.get(base, 1)
         while name in self._taken:
             number += 1
-            name = f"{stem}{number}"
+            name = f"{base}{number}"
         self._last[base] = number
         self._taken.add(name)
         self.bases[name] = base

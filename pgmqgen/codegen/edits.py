@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import textwrap
 from collections.abc import Collection, Iterator, Mapping
 
 _LINE_LENGTH = 100
@@ -90,8 +91,8 @@ def mark_aliased(source: str) -> str:
     return b"".join(lines).decode()
 
 
-def shorten_docstrings(source: str) -> str:
-    """Put docstrings of one line on the line of their quotes, where that is not too long."""
+def fit_docstrings(source: str) -> str:
+    """Put docstrings on the line of their quotes where they fit, and wrap long lines."""
     lines = _lines(source)
     found = [
         node
@@ -99,13 +100,36 @@ def shorten_docstrings(source: str) -> str:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     ]
     for node in sorted(found, key=lambda node: node.lineno, reverse=True):
-        if node.end_lineno != node.lineno + 2:
-            continue
-        opening, text, closing = lines[node.lineno - 1 : node.end_lineno]
-        short = opening.rstrip() + text.strip() + closing.lstrip()
-        if len(short.decode()) <= _LINE_LENGTH and not text.rstrip().endswith((b'"', b"\\")):
-            lines[node.lineno - 1 : node.end_lineno] = [short]
+        place = slice(node.lineno - 1, node.end_lineno)
+        lines[place] = _fit_docstring(lines[place])
     return b"".join(lines).decode()
+
+
+def _fit_docstring(lines: list[bytes]) -> list[bytes]:
+    if len(lines) < 3:
+        return lines
+    opening, *text, closing = lines
+    if len(text) == 1 and not text[0].rstrip().endswith((b'"', b"\\")):
+        short = opening.rstrip() + text[0].strip() + closing.lstrip()
+        if len(short.decode()) <= _LINE_LENGTH:
+            return [short]
+    return [opening, *(part for line in text for part in _wrap(line)), closing]
+
+
+def _wrap(line: bytes) -> list[bytes]:
+    text = line.decode()
+    if len(text) <= _LINE_LENGTH or "\\" in text or text.lstrip().startswith("|"):
+        return [line]  # an escape must stay whole, and a row of a table
+    indent = text[: len(text) - len(text.lstrip())]
+    wrapped = textwrap.wrap(
+        text.strip(),
+        _LINE_LENGTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [f"{part}\n".encode() for part in wrapped]
 
 
 def export(source: str, names: tuple[str, ...]) -> str:

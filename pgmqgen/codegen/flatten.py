@@ -16,6 +16,9 @@ SHAPING = frozenset({
 })  # fmt: skip
 """Keywords that say what type a value has; the others only narrow it."""
 
+ANNOTATIONS = ("title", "description", "deprecated")
+"""Keywords that tell of the schema that they stand in, not of one that refers to it."""
+
 
 _MOST_NESTED = 20
 """Unions with but one branch beside null may hold another such, and at last themselves."""
@@ -53,7 +56,7 @@ class Flattener:
         result: Shape = {}
         for part in parts:
             result = merge(result, self.flatten(part, seen))
-        for annotation in ("title", "description"):
+        for annotation in ANNOTATIONS:
             result.pop(annotation, None)
         return merge(result, own) if parts else own
 

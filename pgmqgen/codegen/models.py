@@ -21,10 +21,10 @@ from pgmqgen.codegen.edits import (
     drop_configs,
     export,
     find_class,
+    fit_docstrings,
     inline_roots,
     mark_aliased,
     name_aliases,
-    shorten_docstrings,
 )
 from pgmqgen.codegen.normalise import normalise
 from pgmqgen.codegen.rings import find_far
@@ -191,7 +191,7 @@ def _edit(source: str) -> str:
     if marked != source:
         aliased = "from pgmqgen.runtime.models import AliasedModel\n"
         source = marked.replace(_FUTURE, _FUTURE + aliased, 1)
-    return shorten_docstrings(name_aliases(source))
+    return fit_docstrings(name_aliases(source))
 
 
 def _finish(

@@ -11,7 +11,7 @@ from typing import Any
 
 from pgmqgen.codegen.class_names import branch_name, class_name
 from pgmqgen.codegen.classes import Classes, External
-from pgmqgen.codegen.flatten import SHAPING, Flattener, is_shaping, last_step, types_of
+from pgmqgen.codegen.flatten import ANNOTATIONS, SHAPING, Flattener, is_shaping, last_step, types_of
 from pgmqgen.codegen.literals import literal
 from pgmqgen.codegen.merge import merge
 from pgmqgen.codegen.shapes import (
@@ -193,9 +193,7 @@ class Shaper:
         flat, inlined = self._flattener.trace(branch)
         if self._find_open(inlined) is not None:
             return self._flat_shape(base, name)
-        untitled = {
-            key: value for key, value in base.items() if key not in ("title", "description")
-        }
+        untitled = {key: value for key, value in base.items() if key not in ANNOTATIONS}
         own = (class_name(last_step(inlined[0])) if inlined else None) or own
         with self._opened(inlined):
             return self._flat_shape(merge(untitled, flat), own)
@@ -257,10 +255,12 @@ def _definition_name(ref: str, flat: Shape) -> str | None:
 
 def _describe(shape: Shape, schema: Shape) -> Shape:
     description = schema.get("description")
-    if not isinstance(description, str) or not description.strip() or "description" in shape:
+    lines = description.strip().splitlines() if isinstance(description, str) else []
+    if schema.get("deprecated") is True:
+        lines = ["Deprecated.", *([""] if lines else []), *lines]
+    if not lines or "description" in shape:
         return shape
-    lines = (line.rstrip() for line in description.strip().splitlines())
-    return {**shape, "description": "\n".join(lines)}
+    return {**shape, "description": "\n".join(line.rstrip() for line in lines)}
 
 
 def _keeps_its_name(key: str) -> bool:

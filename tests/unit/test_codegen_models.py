@@ -106,6 +106,38 @@ def test_an_extra_that_is_called_like_a_field_is_not_the_field(
     assert json.loads(contract.encode(contract.payload(class_=3))) == {"class": 3}
 
 
+def test_what_is_deprecated_says_so() -> None:
+    old = {"type": "string", "deprecated": True}
+    properties = {
+        "a": {**old, "description": "The first."},
+        "b": old,
+        "c": {"anyOf": [old, {"type": "integer", "deprecated": False}]},
+    }
+    source = make_models({"type": "object", "properties": properties}, "Payload").source
+    fields = [line.strip() for line in source.splitlines() if line.startswith("    ")]
+    assert fields == [
+        "a: str | None = None", '"""', "Deprecated.", "The first.", '"""',
+        "b: str | None = None", '"""Deprecated."""',
+        "c: str | int | None = None",
+    ]  # fmt: skip
+
+
+def test_long_lines_of_docstrings_are_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = "| a table " * 20
+    address = "https://" + "a" * 200
+    path = "C:\\folder " * 20
+    text = f"{'long ' * 50}\n  {'- inside ' * 30}\n{row}\n{path}\nsee {address}"
+    schema = {**RESTING, "description": text}
+    module = _import(schema, monkeypatch)
+    lines = make_models(schema, "Payload").source.splitlines()
+    assert [line for line in lines if len(line) > 100] == [
+        f"    {row.strip()}",
+        f"    {path.strip()}".replace("\\", "\\\\"),
+        f"    {address}",
+    ]
+    assert module.Payload.__doc__.split() == text.split()
+
+
 def test_extras_are_kept_unless_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _import(RESTING, monkeypatch).Payload(b=1).b == 1
     with pytest.raises(ValidationError):
