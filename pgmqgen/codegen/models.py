@@ -102,12 +102,13 @@ def make_definitions(
     wanted: Collection[str],
     externals: Mapping[str, External],
     module: tuple[str, ...],
+    place: tuple[str, ...],
     memory: Memory | None = None,
 ) -> Definitions:
     """Make a module of what stands at some references, each with a name for want of a title.
 
     The classes of `definitions` get their names before all others. Those that `wanted` does not
-    lead to are left out.
+    lead to are left out. `place` is the module as other modules are relative to it.
     """
     with _refuse_deep(module):
         try:
@@ -118,7 +119,7 @@ def make_definitions(
         kept = reach([normal.shapes[ref] for ref in wanted], normal.classes)
         imports = {own: place for own, place in normal.imports.items() if own in kept}
         unions = {name: normal.shapes[ref] for ref, name in normal.unions.items() if ref in wanted}
-        models = _recall(memory, kept, unions, imports, module)
+        models = _recall(memory, kept, unions, imports, place)
     found = {
         ref: External(module=module, shape=shape, classes=normal.classes, imports=normal.imports)
         for ref, shape in normal.shapes.items()

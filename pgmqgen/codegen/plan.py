@@ -76,10 +76,12 @@ def _plan_shared(shared: Shared, config: Config) -> Iterator[RenderJob]:
         context = {"source": module.source, "models": module.models.source}
         yield RenderJob(template="shared.py.jinja", path=path, context=context)
     packages = {
-        module.path[:end] for module in shared.modules for end in range(1, len(module.path))
+        (*module.path[:end], "__init__")
+        for module in shared.modules
+        for end in range(1, len(module.path))
     }
-    for package in sorted(packages):
-        path = config.output.joinpath(*package, "__init__.py")
+    for package in sorted(packages - {module.path for module in shared.modules}):
+        path = config.output.joinpath(*package).with_suffix(".py")
         yield RenderJob(template="shared_package.py.jinja", path=path, context={})
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +11,10 @@ from pgmqgen.codegen.classes import Classes, External
 from pgmqgen.codegen.models import Definitions, Models, make_definitions, make_exports
 from pgmqgen.config import Config
 from pgmqgen.schema.load import SchemaSet
-from pgmqgen.schema.names import module_name, pascal_case
+from pgmqgen.schema.modules import shared_module
+from pgmqgen.schema.names import pascal_case
 from pgmqgen.schema.refs import Origin
 from pgmqgen.schema.sharing import SharedSchemas
-
-PACKAGE = "shared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +43,8 @@ class Shared:
 def make_shared(schemas: SchemaSet, config: Config, memory: Memory) -> Shared:
     """Make the modules, each before those that import from it."""
     made, wanted = Shared(), Shared()
-    paths = _name_modules(schemas, config)
+    files = (path for group in schemas.shared for path in group.files)
+    paths = {path: shared_module(path, config) for path in files}
     for group in schemas.shared:
         definitions = _define(group, made, paths, memory)
         exports = _find_exports(group, definitions)
@@ -72,7 +70,8 @@ def _define(
         name(group.others),
         wanted=group.wanted,
         externals=made.visible(group.origins),
-        module=paths[next(iter(group.labels))],
+        module=paths[group.files[0]],
+        place=_place(paths[group.files[0]], paths),
         memory=memory,
     )
 
@@ -81,7 +80,7 @@ def _find_exports(group: SharedSchemas, made: Definitions) -> dict[Path, dict[st
     """What each file of a group defines: names in the module of all, each with that of the file."""
     wanted = {made.names[ref] for ref in group.wanted & made.names.keys()}
     exports: dict[Path, dict[str, str]] = {}
-    for path in group.labels:
+    for path in group.files:
         names = Classes(frozenset())
         found: dict[str, str] = {}
         for ref in (*group.definitions, *group.others):
@@ -111,40 +110,18 @@ def _make_modules(
     exports: Mapping[Path, Mapping[str, str]],
     paths: Mapping[Path, tuple[str, ...]],
 ) -> Iterator[SharedModule]:
-    first, *others = group.labels
+    first, *others = group.files
     if models.names:  # else they are scalars and the like, which have no class
-        yield SharedModule(path=paths[first], source=group.labels[first], models=models)
+        place = _place(paths[first], paths)
+        yield SharedModule(path=place, source=group.labels[first], models=models)
     for path in others:  # files that refer to each other have their classes in one module
         if exports[path]:
-            passed = make_exports(exports[path], paths[first], paths[path])
-            yield SharedModule(path=paths[path], source=group.labels[path], models=passed)
+            place = _place(paths[path], paths)
+            passed = make_exports(exports[path], paths[first], place)
+            yield SharedModule(path=place, source=group.labels[path], models=passed)
 
 
-def _name_modules(schemas: SchemaSet, config: Config) -> dict[Path, tuple[str, ...]]:
-    """Paths of the modules: those of the files, below the folder of schemas or the project."""
-    files = {path: _steps(path, config) for group in schemas.shared for path in group.labels}
-    named: dict[Path, tuple[str, ...]] = {}
-    taken: set[tuple[str, ...]] = set()
-    # The deepest first: then a folder has its name before a file beside it asks for the same.
-    for path in sorted(files, key=lambda path: (-len(files[path]), files[path], path)):
-        *folders, stem = files[path]
-        names = [stem, *(f"{stem}_{number}" for number in range(2, len(files) + 2))]
-        candidates = ((PACKAGE, *folders, name) for name in names)
-        named[path] = next(module for module in candidates if module not in taken)
-        taken |= {named[path][:end] for end in range(1, len(named[path]) + 1)}
-    return named
-
-
-def _steps(path: Path, config: Config) -> list[str]:
-    inside = path.is_relative_to(config.schemas)
-    relative = os.path.relpath(path, config.schemas if inside else config.root)
-    steps = [*Path(relative).parent.parts, path.stem]
-    if inside and len(steps) > 1 and steps[0] == PACKAGE:
-        del steps[0]
-    return [_module_step(step) for step in steps if step != ".."]
-
-
-def _module_step(step: str) -> str:
-    name = module_name(step)
-    reserved = keyword.iskeyword(name) or name.startswith("__")
-    return f"{name.strip('_')}_schema" if reserved else name
+def _place(module: tuple[str, ...], paths: Mapping[Path, tuple[str, ...]]) -> tuple[str, ...]:
+    """Where a module is written: a package that holds others is its own `__init__`."""
+    holds = any(other[: len(module)] == module != other for other in paths.values())
+    return (*module, "__init__") if holds else module

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ from pgmqgen.schema.lint import (
     Subject,
     lint_bundle,
     lint_meaning,
+    lint_modules,
     lint_names,
     lint_source,
 )
+from pgmqgen.schema.modules import shared_module
 from pgmqgen.schema.names import class_prefix, module_name, payload_name
 from pgmqgen.schema.refs import Bundler, Origin
 from pgmqgen.schema.settings import KEYWORD, read_settings
@@ -150,14 +152,23 @@ class _Loader:
             self._diagnostics += self._lint(source)
             self._diagnostics += self._lint_meaning(source)
         self._diagnostics += lint_names(declarations)
+        shared = find_shared(self._bundlers, self._library, self._is_sound)
+        self._diagnostics += lint_modules(self._name_modules(shared))
         modules = frozenset(module_name(declared.name) for declared in declarations)
         self._diagnostics += find_orphans(self._config.handlers, modules, root=self._config.root)
         return SchemaSet(
             queues=tuple(sorted(made, key=lambda queue: queue.name)),
-            shared=find_shared(self._bundlers, self._library, self._is_sound),
+            shared=shared,
             diagnostics=arrange(filter(self._policy.counts, self._diagnostics)),
             files=tuple(source.path for source in self._library.sources),
         )
+
+    def _name_modules(
+        self, shared: Iterable[SharedSchemas]
+    ) -> Iterator[tuple[tuple[str, ...], Source]]:
+        files = (path for group in shared if group.wanted for path in group.files)
+        for path in sorted(files):
+            yield shared_module(path, self._config), self._library.read(path)
 
     def _declare(self, source: Source) -> Declaration:
         settings, found = read_settings(source, self._config.defaults)

@@ -32,6 +32,15 @@ class SharedSchemas:
     others: tuple[str, ...]
     wanted: frozenset[str]
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that have a module: the first, for all, and what a queue reaches."""
+        if not self.wanted:
+            return tuple(self.labels)[:1]
+        reached = {self.origins[ref].path for ref in self.wanted}
+        first, *others = self.labels
+        return (first, *(path for path in others if path in reached))
+
 
 def find_shared(
     bundlers: Sequence[Bundler], library: Library, is_sound: Callable[[Source], bool]

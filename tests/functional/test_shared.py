@@ -357,6 +357,7 @@ def test_paths_of_modules(generated: _Generated) -> None:
         "shared/class.json",
         "shared/money.json",
         "shared/money/v-2.yaml",
+        "shared/money/deep/v-3.yaml",
         "other/9.json",
         "https://example.com/x.json",
     ]
@@ -366,11 +367,32 @@ def test_paths_of_modules(generated: _Generated) -> None:
     config = '[vendored]\n"https://example.com/" = "vendor"\n'
     generated.write({**schemas, "schemas/q.json": queue}, config)
     expected = [
-        "__init__", "class_schema", "money/__init__", "money/v_2", "money_2", "other/__init__",
-        "other/queue_9", "vendor/__init__", "vendor/x",
+        "__init__", "class_schema", "money/__init__", "money/deep/__init__", "money/deep/v_3",
+        "money/v_2", "other/__init__", "other/queue_9", "vendor/__init__", "vendor/x",
     ]  # fmt: skip
     assert generated.modules == [f"shared/{name}.py" for name in expected]
-    generated.round_trip("q", {f"p{place}": {} for place in range(5)})
+    generated.round_trip("q", {f"p{place}": {} for place in range(6)})
+
+
+def test_a_file_and_a_folder_of_one_name(generated: _Generated) -> None:
+    schemas: dict[str, Any] = {
+        "schemas/q.json": _queue(a={"$ref": "a.json"}),
+        "schemas/a.json": _queue(b={"$ref": "shared/a/b.json"}),
+        "schemas/shared/a/b.json": _queue(c={"$ref": "c.json"}),
+        "schemas/shared/a/c.json": _queue(d={"$ref": "c/d.json"}),
+        "schemas/shared/a/c/d.json": _queue(c={"$ref": "../c.json"}, e={"$ref": "../../e.json"}),
+        "schemas/shared/e.json": _queue(f={"$ref": "e/f.json"}),
+        "schemas/shared/e/f.json": _queue(n={"type": "integer"}),
+    }
+    generated.write(schemas)
+    value = {"a": {"b": {"c": {"d": {"c": {}, "e": {"f": {"n": 1}}}}}}}
+    payload = generated.round_trip("q", value)
+    assert type(payload.a) is generated.load("shared.a").A
+    assert type(payload.a.b.c) is generated.load("shared.a.c").C
+    assert type(payload.a.b.c.d.e.f) is generated.load("shared.e.f").F
+    for module in ("shared.a.c.d", "shared.a.c", "shared.e.f", "shared.e", "shared.a"):
+        _forget_modules()
+        generated.load(module)
 
 
 def test_letters_beyond_ascii_stay_in_names(generated: _Generated) -> None:

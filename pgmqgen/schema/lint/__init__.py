@@ -24,6 +24,7 @@ from pgmqgen.schema.lint import (
 from pgmqgen.schema.lint.metaschema import check_bundle as lint_bundle
 from pgmqgen.schema.lint.names import Declaration
 from pgmqgen.schema.lint.names import check as lint_names
+from pgmqgen.schema.lint.names import check_modules as lint_modules
 from pgmqgen.schema.lint.policy import Policy
 from pgmqgen.schema.lint.registry import RULES
 from pgmqgen.schema.lint.subject import Subject
@@ -36,6 +37,7 @@ __all__ = [
     "Subject",
     "lint_bundle",
     "lint_meaning",
+    "lint_modules",
     "lint_names",
     "lint_source",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -70,7 +70,23 @@ DEAD_LETTERS = Rule(
         "schemas/order_dlq.json": '{"type": "object"}',
     },
 )
-RULES = (PGMQ_NAME, CLAIMED_TWICE, RESERVED, COLLIDING, DEAD_LETTERS)
+MODULES = Rule(
+    code="PGQ408",
+    summary="two shared files with one module",
+    why="What files share becomes a Python module for each file. Characters that Python does not "
+    "allow in a name become `_`, so two files can end up with one module.",
+    bad={
+        ORDER: '{"prefixItems": [{"$ref": "types/net-price.json"}, {"$ref": "types/net_price.json"}],'
+        ' "type": "array"}',
+        "schemas/types/net-price.json": '{"type": "number"}',
+        "schemas/types/net_price.json": '{"type": "integer"}',
+    },
+    good={
+        ORDER: '{"$ref": "types/net_price.json"}',
+        "schemas/types/net_price.json": '{"type": "number"}',
+    },
+)
+RULES = (PGMQ_NAME, CLAIMED_TWICE, RESERVED, COLLIDING, DEAD_LETTERS, MODULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +108,16 @@ def check(declarations: Sequence[Declaration]) -> Iterator[Diagnostic]:
     """Check the names of all queues, also against each other."""
     for rule in _CHECKS:
         yield from rule(declarations)
+
+
+def check_modules(modules: Iterable[tuple[tuple[str, ...], Source]]) -> Iterator[Diagnostic]:
+    """Check the modules of shared files against each other."""
+    known: dict[tuple[str, ...], Source] = {}
+    for module, source in modules:
+        if (first := known.setdefault(module, source)) is not source:
+            name = ".".join(module)
+            message = f"`{first.label}` and `{source.label}` both become the module `{name}`"
+            yield MODULES.at(source, Place(1, 1), message, hint="rename one of them")
 
 
 def _check_pgmq_names(declarations: Sequence[Declaration]) -> Iterator[Diagnostic]:
