@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ class Classes:
         self.imports: dict[str, tuple[tuple[str, ...], str]] = {}
         self.bases: dict[str, str] = {}
         self._taken = {*taken, *RESERVED_TYPES, *BUILTIN_TYPES}
+        self._settled: dict[tuple[str, str], str] = {}  # names by base and shape
         self._last: dict[str, int] = {}  # number of the last name made from a base
 
     def reserve(self, name: str) -> None:
@@ -51,6 +53,18 @@ class Classes:
         name = self.name(base)
         self.by_name[name] = ANY
         return name
+
+    def settle(self, name: str, shape: Shape) -> str:
+        """Give a class its shape, or leave it for one of the same base and shape; return its name."""
+        base = self.bases[name]
+        settled = self._settled.setdefault((base, json.dumps(shape)), name)
+        if settled == name:
+            self.by_name[name] = shape
+            return name
+        del self.by_name[name], self.bases[name]
+        self._taken.remove(name)
+        self._last[base] -= 1
+        return settled
 
     def name(self, base: str) -> str:
         """Give out a name: `base`, or that with a number."""

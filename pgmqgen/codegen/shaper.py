@@ -147,9 +147,9 @@ class Shaper:
     def _object(self, flat: Shape, name: str) -> Shape:
         if not self._flattener.is_class(flat):
             return {"type": "object", "additionalProperties": self._values(flat, name) or True}
-        own = self._classes.add(class_name(flat.get("title")) or name)
-        self._classes.by_name[own] = self._class(flat, own)
-        return class_ref(own)
+        base = class_name(flat.get("title")) or name
+        own = self._classes.add(base)
+        return class_ref(self._classes.settle(own, self._class(flat, base)))
 
     def _values(self, flat: Shape, name: str) -> Shape:
         """What any property of an object may be that declares none."""

@@ -66,6 +66,16 @@ def test_what_is_cut_off_inside_of_itself_is_whole_elsewhere() -> None:
     assert properties == {"a": {"type": "array", "items": cut}, "b": whole}
 
 
+def test_equal_objects_of_one_name_are_one_class() -> None:
+    def place(**more: Any) -> dict[str, Any]:
+        return _object(url=_object(text=TEXT, **more))
+
+    schema = _object(a=_object(x=place()), b=_object(x=place()), c=_object(x=place(more=COUNT)))
+    normal = _normalise(schema)
+    assert [*normal.classes] == ["Payload", "A", "X", "Url", "B", "C", "X2", "Url2"]
+    assert normal.classes["A"]["properties"] == normal.classes["B"]["properties"]
+
+
 def test_literals_of_a_union_are_one_literal() -> None:
     values = {"anyOf": [{"const": "a"}, COUNT, {"enum": ["b", "a"]}, {"const": "c"}]}
     shape = _normalise(_object(a=values)).classes["Payload"]["properties"]["a"]
