@@ -304,6 +304,29 @@ def test_yaml_has_the_same_places(tmp_path: Path) -> None:
     assert [_brief(each) for each in found] == ["q.yaml:3:3 PGQ103", "q.yaml:5:25 PGQ101"]
 
 
+_MIXIN = {"type": "object", "properties": {"name": {}, "end": {}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "required"),
+    [
+        ({**_MIXIN, "required": ["nmae"]}, ["nmae"]),
+        ({**_MIXIN, "required": ["kind", "start", "name"]}, []),  # declared where it is added to
+        ({**_MIXIN, "required": ["name", "names"]}, []),
+        ({**_MIXIN, "required": ["kind"], "additionalProperties": False}, ["kind"]),
+        ({"allOf": [{**_MIXIN, "required": ["nmae", "kind"]}]}, ["nmae"]),
+        ({"type": "object", "properties": {"a": {**_MIXIN, "required": ["kind"]}}}, ["kind"]),
+    ],
+)
+def test_what_definitions_require(tmp_path: Path, schema: Any, required: list[str]) -> None:
+    (tmp_path / "schemas" / "shared").mkdir(parents=True)
+    (tmp_path / "schemas" / "shared" / "a.json").write_text(json.dumps(schema))
+    queue = {"type": "array", "items": {"$ref": "shared/a.json"}, "$defs": {"b": schema}}
+    found = _load(tmp_path, {"q.json": queue}).diagnostics
+    messages = [f"`required` names `{name}`, which is not declared" for name in required]
+    assert [each.message for each in found] == messages * 2
+
+
 def test_shared_files_are_checked_as_well(tmp_path: Path) -> None:
     (tmp_path / "schemas" / "shared").mkdir(parents=True)
     (tmp_path / "schemas" / "shared" / "a.json").write_text('{"type": "string", "minLenght": 3}')

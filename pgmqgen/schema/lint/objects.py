@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 import jsonschema_rs
@@ -18,7 +19,9 @@ from pgmqgen.schema.text import Pointer
 UNDECLARED = warning(
     "PGQ103",
     "`required` names a property that is not declared",
-    "Often the name is misspelt. A property that is required and not declared may be anything.",
+    "Often the name is misspelt. A property that is required and not declared may be anything. In "
+    "definitions and shared files, where others may declare it, only names count that are close to "
+    "a declared one, or that `additionalProperties: false` refuses.",
     bad='{\n  "type": "object",\n  "required": ["totl"],\n'
     '  "properties": {"total": {"type": "number"}}\n}',
     good='{\n  "type": "object",\n  "required": ["total"],\n'
@@ -42,6 +45,8 @@ CLASSES = warning(
     '    "order_item": {"type": "object"}\n  }\n}',
 )
 RULES = (UNDECLARED, FIELDS, CLASSES)
+_CLOSE = 0.75
+"""From so much likeness on, names are taken for the same: `nmae` and `name`, not `start` and `end`."""
 _MANY = 500
 """So many schemas joined to one are not looked through."""
 _IN_PLACE = frozenset({"allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf", "then"})
@@ -50,7 +55,7 @@ _IN_PLACE = frozenset({"allOf", "anyOf", "dependentSchemas", "else", "if", "not"
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
     """Check the objects of a file."""
-    yield from _check_required(subject, (), subject.bundle, ())
+    yield from _check_required(subject, (), subject.bundle, (), mixin=not subject.is_queue)
     for pointer, schema in subject.written:
         fields = _meeting(entries(schema, "properties"), module_name)
         for first, second, name in fields:
@@ -75,27 +80,37 @@ def _meeting(names: Any, rename: Any) -> Iterator[tuple[str, str, str]]:
 
 
 def _check_required(
-    subject: Subject, at: Pointer, schema: Any, around: tuple[Any, ...]
+    subject: Subject, at: Pointer, schema: Any, around: tuple[Any, ...], *, mixin: bool
 ) -> Iterator[Diagnostic]:
-    """`around`: the schemas that this one adds to."""
+    """`around`: the schemas that this one adds to; `mixin`: others may add to what it declares."""
     if not isinstance(schema, dict) or (at and at not in subject.source.values):
         return
     around = (*around, schema)
-    if "properties" in schema and items(schema, "required") and not _is_mixin(subject, at):
+    if "properties" in schema and items(schema, "required"):
         declared = _declared(subject, around)
         for index, name in enumerate(schema["required"]):
             if isinstance(name, str) and not _declares(declared, name):
+                if mixin and not _is_wrong(schema, name):
+                    continue
                 message = f"`required` names `{name}`, which is not declared"
                 hint = suggest(name, declared) or f"add `{name}` to `properties`"
                 yield UNDECLARED.at(subject.source, (*at, "required", index), message, hint=hint)
     for steps, child in children(schema):
-        inherited = around if steps[0] in _IN_PLACE else ()
-        yield from _check_required(subject, (*at, *steps), child, inherited)
+        in_place = steps[0] in _IN_PLACE
+        yield from _check_required(
+            subject,
+            (*at, *steps),
+            child,
+            around if in_place else (),
+            mixin=mixin if in_place else steps[0] in ("$defs", "definitions"),
+        )
 
 
-def _is_mixin(subject: Subject, at: Pointer) -> bool:
-    """Whether other schemas may add to what a definition declares."""
-    return at[:1] in (("$defs",), ("definitions",)) or (not at and not subject.is_queue)
+def _is_wrong(schema: dict[str, Any], name: str) -> bool:
+    """Whether no other schema can have been meant to declare a name: it is misspelt, or refused."""
+    others = entries(schema, "properties").keys() - {*schema["required"]}
+    misspelt = get_close_matches(name, others, n=1, cutoff=_CLOSE)
+    return bool(misspelt) or schema.get("additionalProperties") is False
 
 
 def _declared(subject: Subject, schemas: tuple[Any, ...]) -> frozenset[str]:
