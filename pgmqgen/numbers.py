@@ -24,6 +24,8 @@ _QUICK_BITS = 2000
 _UNROUNDED = Context(prec=_DIGITS_BEFORE_POINT + 1, traps=[])
 """Rounds only what jsonb cannot hold anyway."""
 _WORD = 2**63
+_WHOLE = 2**53
+"""From here on, floats are whole numbers, and not the ones that they are written as."""
 _UNFIT = "a number that PostgreSQL's jsonb cannot hold"
 
 
@@ -45,6 +47,17 @@ def fits(number: int | Decimal) -> bool:
     if not isinstance(exponent, int):  # NaN, infinity
         return False
     return -exponent <= _DIGITS_AFTER_POINT and number.adjusted() < _DIGITS_BEFORE_POINT
+
+
+def is_common(number: int | float | Decimal) -> bool:
+    """Whether jsonschema-rs compares a number exactly, whatever with."""
+    match number:
+        case int():
+            return -_WORD <= number < _WORD
+        case float():
+            return abs(number) < _WHOLE
+        case _:
+            return False
 
 
 def exact_decimal(number: int | float | Decimal) -> Decimal:

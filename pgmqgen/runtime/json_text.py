@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import orjson
 
 from pgmqgen.errors import InvalidMessage, Violation
-from pgmqgen.numbers import ExactFloat, fits, plain, read_decimal, read_integer
+from pgmqgen.numbers import ExactFloat, fits, is_common, plain, read_number
 
 T = TypeVar("T")
 
@@ -25,6 +25,8 @@ _OUTLINE = bytes.maketrans(b"0123456789.eE+-", b"0" * 11 + b"ee--")
 _LONG = b"0" * 17
 """A number this long may not fit a double or 64 bits: 16 digits and a point, or more."""
 _MISSED = object()
+_NINE = b"0" * 9 + b"e"
+_TINY = b"0e-000"
 _DOUBTFUL = re.compile(rb"0{9}(?=e)|0(?=e-000)")
 """Other numbers with an exponent are in the range of a double, and exact where it is an integer."""
 
@@ -39,11 +41,11 @@ def parse_json(raw: bytes | str) -> Any:
 
 
 def read_json(raw: bytes | str) -> tuple[Any, bool]:
-    """Parse like `parse_json`; also tell whether there may be long numbers."""
+    """Parse like `parse_json`; also tell whether there are uncommon numbers."""
     try:
         data = raw.encode() if isinstance(raw, str) else raw
         value = _MISSED if may_be_rounded(data) else _parse_fast(data)
-        return (_parse_exact(data), True) if value is _MISSED else (value, False)
+        return _parse_exact(data) if value is _MISSED else (value, False)
     except (ValueError, RecursionError) as error:
         raise InvalidMessage([Violation("", "json", f"not JSON: {error}")]) from error
 
@@ -53,8 +55,8 @@ def may_be_rounded(data: bytes) -> bool:
     outline = data.translate(_OUTLINE)
     if _LONG in outline:
         return True
-    if b"0e" not in outline:  # jsonb writes no exponents; this is about texts from elsewhere
-        return False
+    if b"0e" not in outline or not (_NINE in outline or _TINY in outline):
+        return False  # so for all that jsonb writes
     return any(
         _starts_number(data[max(0, match.end() - 18) : match.end()])
         for match in _DOUBTFUL.finditer(outline)
@@ -75,10 +77,17 @@ def _parse_fast(data: bytes) -> Any:
         return _MISSED  # a number above the range of a double
 
 
-def _parse_exact(data: bytes) -> Any:
-    return json.loads(
-        data.decode(), parse_constant=_refuse, parse_float=read_decimal, parse_int=read_integer
-    )
+def _parse_exact(data: bytes) -> tuple[Any, bool]:
+    is_long = False
+
+    def read(text: str) -> int | float | Decimal:
+        nonlocal is_long
+        number = read_number(text)
+        is_long = is_long or not is_common(number)
+        return number
+
+    value = json.loads(data.decode(), parse_constant=_refuse, parse_float=read, parse_int=read)
+    return value, is_long
 
 
 def dump_json(value: Any) -> bytes:

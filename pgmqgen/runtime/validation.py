@@ -20,7 +20,6 @@ from pgmqgen.runtime.json_text import (
     dump_json,
     encode_each,
     may_be_rounded,
-    parse_json,
     read_json,
 )
 from pgmqgen.runtime.outline import Outline
@@ -62,7 +61,7 @@ class Contract(Generic[T]):
             value = plain(value)
         except (ValueError, RecursionError) as error:
             raise self._refuse(error) from error
-        self._check_exactly(value)
+        self._check(value, is_long=True)
 
     def decode(self, raw: bytes | str) -> T:
         """Parse and validate JSON text, and return the typed payload.
@@ -70,13 +69,11 @@ class Contract(Generic[T]):
         Raises InvalidMessage if it is not JSON or breaks the schema, PayloadTypeError if the
         model refuses what the schema accepts.
         """
-        value, is_exact = read_json(raw)
-        if not is_exact:
-            self._check(value, self._validator)
-            return self.typed(value)
-        self._check_exactly(value)
-        # Pydantic needs a second to make an int of a long Decimal.
-        return self.typed(value if self._adapter is None else with_long_ints(value))
+        value, is_long = read_json(raw)
+        self._check(value, is_long=is_long)
+        if is_long and self._adapter is not None:
+            value = with_long_ints(value)  # pydantic needs a second to make one of a Decimal
+        return self.typed(value)
 
     def encode(self, payload: T) -> bytes:
         """Return a typed payload as JSON text, validated; only what was set is written.
@@ -86,9 +83,10 @@ class Contract(Generic[T]):
         value = self.json_value(payload)
         data = dump_json(value)  # first, for a number that is too large must not be compared
         if may_be_rounded(data):
-            self._check_exactly(parse_json(data))
+            value, is_long = read_json(data)
+            self._check(value, is_long=is_long)
         else:
-            self._check(value, self._validator)
+            self._check(value)
         return data
 
     def encode_batch(self, payloads: Sequence[T]) -> bytes:
@@ -106,10 +104,12 @@ class Contract(Generic[T]):
             pass
         return encode_each(self.encode, payloads, queue=self.queue)
 
-    def _check_exactly(self, value: Any) -> None:
-        self._check(pointed(value), self._exact_validator)
-
-    def _check(self, value: Any, validator: jsonschema_rs.Validator) -> None:
+    def _check(self, value: Any, *, is_long: bool = False) -> None:
+        """Raise InvalidMessage for what is invalid; `is_long`: some numbers are not common."""
+        if is_long:
+            value, validator = pointed(value), self._exact_validator
+        else:
+            validator = self._validator
         try:
             if validator.is_valid(value):
                 return
