@@ -10,11 +10,15 @@ from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.classes import Classes, External
 from pgmqgen.codegen.models import Definitions, Models, make_definitions, make_exports
 from pgmqgen.config import Config
+from pgmqgen.errors import GenerateError
 from pgmqgen.schema.load import SchemaSet
 from pgmqgen.schema.modules import shared_module
 from pgmqgen.schema.names import pascal_case
 from pgmqgen.schema.refs import Origin
 from pgmqgen.schema.sharing import SharedSchemas
+
+_MOST_IN_A_ROW = 100
+"""Shared files; an import takes some seven frames of the thousand that Python's stack has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +46,7 @@ class Shared:
 
 def make_shared(schemas: SchemaSet, config: Config, memory: Memory) -> Shared:
     """Make the modules, each before those that import from it."""
+    _check_depth(schemas)
     made, wanted = Shared(), Shared()
     files = (path for group in schemas.shared for path in group.files)
     paths = {path: shared_module(path, config) for path in files}
@@ -56,6 +61,19 @@ def make_shared(schemas: SchemaSet, config: Config, memory: Memory) -> Shared:
                 wanted.externals[group.origins[ref]] = external
         wanted.modules.extend(_make_modules(group, definitions.models, exports, paths))
     return wanted
+
+
+def _check_depth(schemas: SchemaSet) -> None:
+    """Refuse modules that import each other through more of them than Python can."""
+    depths: dict[Path, int] = {}
+    for group in schemas.shared:  # after those that it refers to
+        others = {place.path for place in group.origins.values()} - group.labels.keys()
+        depth = 1 + max((depths.get(path, 0) for path in others), default=0)
+        depths |= dict.fromkeys(group.labels, depth)
+        if group.wanted and depth > _MOST_IN_A_ROW:
+            label = next(iter(group.labels.values()))
+            message = f"`{label}` leads through more than {_MOST_IN_A_ROW} files in a row"
+            raise GenerateError(message, hint="merge some of the files")
 
 
 def _define(

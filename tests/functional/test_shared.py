@@ -327,6 +327,22 @@ def test_definitions_that_nest_too_deep(generated: _Generated, run_pgmqgen: Run)
         assert "nest too deep" in done.stderr
 
 
+@pytest.mark.parametrize("length", [95, 101])
+def test_a_long_chain_of_files(generated: _Generated, run_pgmqgen: Run, length: int) -> None:
+    folder = generated.folder / "schemas" / "shared"
+    folder.mkdir(parents=True)
+    for place in range(length):
+        further = {"$ref": f"f{place + 1}.json"} if place < length - 1 else {"enum": ["end"]}
+        (folder / f"f{place}.json").write_text(json.dumps(_queue(a=further)))
+    (folder.parent / "q.json").write_text(json.dumps(_queue(a={"$ref": "shared/f0.json"})))
+    done = run_pgmqgen("generate")
+    if length > 100:
+        assert "`schemas/shared/f0.json` leads through more than 100 files" in done.stderr
+        assert done.returncode == 1
+    else:
+        generated.round_trip("q", {"a": {"a": {"a": {}}}})
+
+
 def test_a_long_chain_of_definitions(generated: _Generated) -> None:
     chain = {f"d{place}": _queue(a={"$ref": f"#/$defs/d{place + 1}"}) for place in range(300)}
     schemas = {
