@@ -9,10 +9,12 @@ from pgmqgen.schema.names import pascal_case
 
 
 def class_name(text: Any) -> str | None:
-    """Text as the name of a class, None if it holds no letter or digit."""
+    """Text as the name of a class, None if it says nothing: a number, or no letter."""
     if not isinstance(text, str):
         return None
     text = unicodedata.normalize("NFKC", text)
+    if text[:1].isdigit():
+        return None if text.isdigit() else class_name(f"type {text}")
     name = text if text.isidentifier() and text[0].isupper() else pascal_case(text)
     return name or None
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgmqgen.codegen.class_names import class_name
 from pgmqgen.schema.names import (
     BUILTIN_TYPES,
     RESERVED_TYPES,
@@ -54,6 +55,22 @@ def test_names_of_a_queue(queue: str, module: str, prefix: str) -> None:
 )
 def test_name_of_a_payload(title: str | None, expected: str) -> None:
     assert payload_name(title, "ping") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("order_line", "OrderLine"),
+        ("orderLine", "OrderLine"),
+        ("HTTPHeader", "HTTPHeader"),
+        ("3d-model", "Type3dModel"),
+        ("12", None),
+        ("-", None),
+        (None, None),
+    ],
+)
+def test_name_of_a_class(text: str | None, expected: str | None) -> None:
+    assert class_name(text) == expected
 
 
 @given(st.text(min_size=1))
