@@ -10,13 +10,21 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, unquote, urldefrag, urlsplit
 
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.queue import Formats
-from pgmqgen.schema.drafts import INERT_BESIDE_REF, MEANINGLESS, newest, stays, upgrade
+from pgmqgen.schema.drafts import (
+    INERT_BESIDE_REF,
+    MEANINGLESS,
+    Dialect,
+    newest,
+    stays,
+    upgrade,
+)
 from pgmqgen.schema.keywords import DRAFTS, LISTED, NAMED, ONE, children
 from pgmqgen.schema.library import Library, RemoteReference
 from pgmqgen.schema.resources import Resource, join
@@ -52,7 +60,12 @@ class Site(NamedTuple):
 
     def step(self, *steps: str | int) -> Site:
         """A place further inside."""
-        return self._replace(pointer=(*self.pointer, *steps))
+        return Site(self.resource, (*self.pointer, *steps), self.scope)
+
+
+@cache
+def _silent(dialect: Dialect) -> frozenset[str]:
+    return dialect.left_out | MEANINGLESS[dialect.draft] | _NAMING
 
 
 class Bundler:
@@ -154,26 +167,28 @@ class Bundler:
                 if ref := self._rewrite(site.step(keyword), keyword, value):
                     _add_reference(result, ref)
             elif keyword == "allOf" and "allOf" in result:
-                result["allOf"] += self._copy_keyword(site.step(keyword), keyword, value)
+                result["allOf"] += self._copy_keyword(site, keyword, value)
             else:
-                result[keyword] = self._copy_keyword(site.step(keyword), keyword, value)
+                result[keyword] = self._copy_keyword(site, keyword, value)
         if "$schema" in result and self._draft != str(result["$schema"]).rstrip("#"):
             result["$schema"] = self._draft
         return upgrade(result, draft, self._draft)
 
     def _copy_keyword(self, site: Site, keyword: str, value: Any) -> Any:
         if keyword in NAMED and isinstance(value, dict):
-            return {name: self._copy(site.step(name), item) for name, item in value.items()}
+            return {
+                name: self._copy(site.step(keyword, name), each) for name, each in value.items()
+            }
         if keyword in LISTED and isinstance(value, list):
-            return [self._copy(site.step(index), item) for index, item in enumerate(value)]
-        return self._copy(site, value) if keyword in ONE else value
+            return [self._copy(site.step(keyword, index), each) for index, each in enumerate(value)]
+        return self._copy(site.step(keyword), value) if keyword in ONE else value
 
     def _kept(self, site: Site, schema: Any) -> dict[str, Any]:
         """What a bundle keeps of a schema object."""
         if not isinstance(schema, dict):
             return {}
         dialect = site.resource.dialect
-        left_out = dialect.left_out | MEANINGLESS[dialect.draft] | _NAMING
+        left_out = _silent(dialect)
         if self.formats == "annotate":
             left_out |= {"format"}
         if site.pointer or site.source is not self.source:
@@ -190,6 +205,8 @@ class Bundler:
         """The same place, in the resource that begins there if one does."""
         begun = self._library.resources(site.source.path).at(site.pointer)
         resource = begun or site.resource
+        if begun is None and not resource.dynamic:
+            return site
         known = {name for name, *_ in site.scope}
         added = ((name, site.source.path, at) for name, at in resource.dynamic.items())
         scope = {*site.scope, *(entry for entry in added if entry[0] not in known)}

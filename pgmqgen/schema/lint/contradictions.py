@@ -90,10 +90,16 @@ def _check_part(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterat
             yield PART.at(subject.source, place, message, hint="remove one of the two")
             return
     plain = {keyword: value for keyword, value in schema.items() if keyword in _PLAIN}
-    if len(plain) > 1 and _is_unsatisfiable(plain):
+    if _may_contradict(plain) and _is_unsatisfiable(plain):
         shown = ", ".join(f"`{keyword}`" for keyword in plain)
         message = f"no value satisfies {shown} together"
         yield PART.at(subject.source, at, message, hint="remove one of them")
+
+
+def _may_contradict(plain: dict[str, Any]) -> bool:
+    """Beside a type, one keyword alone excludes all only if it lists values."""
+    least = 1 if plain.keys() & {"const", "enum"} else 2
+    return len(plain.keys() - {"type"}) >= least and len(plain) > 1
 
 
 def _is_above(low: Any, high: Any) -> bool:
