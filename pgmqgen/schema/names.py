@@ -47,7 +47,8 @@ def payload_name(title: str | None, queue: str) -> str:
 
 def _as_identifier(title: str) -> str:
     name = _normal(title)
-    return name if name.isidentifier() and not name.startswith("_") else pascal_case(title)
+    is_class_name = name.isidentifier() and name[0].isupper() and "_" not in name
+    return name if is_class_name else pascal_case(title)
 
 
 def _normal(text: str) -> str:

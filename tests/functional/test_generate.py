@@ -338,3 +338,13 @@ def test_watch_does_not_go_with_check(shop: Path, run_pgmqgen: Run) -> None:
     done = run_pgmqgen("generate", "--watch", "--check")
     assert done.returncode == 2
     assert "--watch writes: it does not go with --check and --diff" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "title", ["order", "orderCreated", "order_created", "validate", "str", "größe"]
+)
+def test_any_title_makes_a_package_that_imports(shop: Path, run_pgmqgen: Run, title: str) -> None:
+    _write_schema(shop, "ping", {"title": title, "type": "object"})
+    _generate(run_pgmqgen)
+    code = "from generated.registry import registry; print(registry['ping'].contract.decode('{}'))"
+    subprocess.run([sys.executable, "-c", code], cwd=shop, check=True)

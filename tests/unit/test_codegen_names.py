@@ -49,8 +49,11 @@ def test_names_of_a_queue(queue: str, module: str, prefix: str) -> None:
         ("Any", "AnyPayload"),
         ("Contract", "ContractPayload"),
         ("PingProducer", "PingProducerPayload"),
-        ("class", "classPayload"),
-        ("str", "strPayload"),
+        ("order", "Order"),
+        ("orderCreated", "OrderCreated"),
+        ("order_created", "OrderCreated"),
+        ("contract", "ContractPayload"),
+        ("none", "NonePayload"),
     ],
 )
 def test_name_of_a_payload(title: str | None, expected: str) -> None:
