@@ -1,15 +1,15 @@
 """Types of generated models for the formats that Python can say: date, date-time, time, uuid.
 
 JSON Schema accepts texts that Python's types cannot keep: a leap second, nanoseconds, the year 0,
-a UUID in capitals. Such a value gets the nearest Python value, which remembers its text and is
-written as it was read.
+a UUID in capitals. Such a value gets the nearest Python value, which remembers its text, also in
+copies and pickles, and is written as it was read.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, SupportsIndex, TypeAlias
 from uuid import UUID
 
 from pydantic import (
@@ -24,20 +24,34 @@ from pydantic import (
 from pydantic_core import PydanticSerializationUnexpectedValue, to_jsonable_python
 
 
-class _ExactDateTime(datetime):
-    text: str
+class _AsSent:
+    """Remembers the text that it was sent as, and so do its copies."""
+
+    text: str | None = None
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
+        return (*super().__reduce_ex__(protocol), vars(self))
 
 
-class _ExactDate(date):
-    text: str
+class _ExactDateTime(_AsSent, datetime):
+    pass
 
 
-class _ExactTime(time):
-    text: str
+class _ExactDate(_AsSent, date):
+    pass
+
+
+class _ExactTime(_AsSent, time):
+    pass
 
 
 class _ExactUuid(UUID):
-    text: str
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        vars(self)["text"] = text  # a UUID refuses to be assigned to
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (vars(self)["text"],)
 
 
 def _read_date_time(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
@@ -73,9 +87,7 @@ def _read_uuid(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:
     parsed = parse(value)
     if not isinstance(value, str) or str(parsed) == value:
         return parsed
-    exact = _ExactUuid(int=parsed.int)
-    exact.__dict__["text"] = value  # a UUID refuses to be assigned to
-    return exact
+    return _ExactUuid(value)
 
 
 def _parse(value: Any, parse: ValidatorFunctionWrapHandler, mend: Any) -> Any:
