@@ -16,8 +16,10 @@ from urllib.parse import quote
 import jsonschema_rs
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
-from pgmqgen.runtime.branches import UNIONS, Tag, find_tag, find_unions, name_branches
+from pgmqgen.runtime.branches import name_branches, place_name
 from pgmqgen.runtime.json_text import escape
+from pgmqgen.runtime.parts import UNIONS, find, find_unions
+from pgmqgen.runtime.tags import Tags, find_tags
 
 _ROOT = "urn:pgmqgen:schema"
 
@@ -35,7 +37,21 @@ class Union:
     keyword: str
     pointer: str
     names: tuple[str, ...]
-    tag: Tag | None
+    tags: Tags
+
+    def has_name(self, at: int) -> bool:
+        """Whether a branch has a name, or is called by its place."""
+        return self.names[at] != place_name(at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contained:
+    """What a `contains` asks of an array: how many items of which name, and how many there are."""
+
+    name: str | None
+    least: int
+    most: int | None
+    found: int
 
 
 class Outline:
@@ -77,6 +93,24 @@ class Outline:
             return []
         return [at for at, branch in enumerate(branches) if self._validator(branch).is_valid(value)]
 
+    def contained(self, error: ValidationError) -> Contained | None:
+        """What a `contains` asks, if an error is about one, and the schema tells."""
+        path = error.schema_path[:-1]
+        schema = find(self._schema, path)
+        is_contains = isinstance(error.kind, ValidationErrorKind.Contains)
+        if not (is_contains and isinstance(schema, dict) and "contains" in schema):
+            return None
+        items = error.instance if isinstance(error.instance, list) else []
+        (name,) = name_branches(self._schema, [schema["contains"]], Tags((), ()))
+        most = schema.get("maxContains")
+        validator = self._validator({"$ref": _address(f"{pointer_of(path)}/contains")})
+        return Contained(
+            name=None if name == place_name(0) else name,
+            least=int(schema.get("minContains", 1)),
+            most=None if most is None else int(most),
+            found=sum(map(validator.is_valid, items)),
+        )
+
     def _validator(self, schema: dict[str, Any], **more: Any) -> jsonschema_rs.Validator:
         """A validator of branches, compiled once."""
         key = (_text(schema), *more)
@@ -112,11 +146,11 @@ class Outline:
 
         return Closed
 
-    def _close(self, keyword: str, branches: list[Any], required: Iterable[str]) -> Union:
-        pointer = self._pointers[_text(branches)]
-        tag = find_tag(self._schema, branches, required)
-        names = name_branches(self._schema, branches, tag)
-        return Union(keyword=keyword, pointer=pointer, names=names, tag=tag)
+    def _close(self, keyword: str, given: list[Any], required: Iterable[str]) -> Union:
+        pointer, branches = self._written[_text(given)]
+        tags = find_tags(self._schema, branches, required)
+        names = name_branches(self._schema, branches, tags)
+        return Union(keyword=keyword, pointer=pointer, names=names, tags=tags)
 
     def _register(self, path: str, union: Union) -> None:
         """Remember the union that errors of some path are about: None if it may be another one."""
@@ -125,18 +159,21 @@ class Outline:
             self._unions[path] = None
 
     @cached_property
-    def _pointers(self) -> dict[str, str]:
-        """Where unions are, by their text.
+    def _written(self) -> dict[str, tuple[str, list[Any]]]:
+        """Where unions are, and their branches with properties in order, by their text.
 
         Their paths do not tell: under another `$id` they begin there, and for `unevaluated...`
         jsonschema-rs leaves references out of them. Unions of one text mean the same.
         """
-        return {_text(branches): pointer for pointer, branches in find_unions(self._schema)}
+        return {_text(found[1]): found for found in find_unions(self._schema)}
 
 
 def _branches(union: Union) -> list[dict[str, Any]]:
-    pointer = f"{_ROOT}#{quote(union.pointer)}"
-    return [{"$ref": f"{pointer}/{at}"} for at in range(len(union.names))]
+    return [{"$ref": _address(f"{union.pointer}/{at}")} for at in range(len(union.names))]
+
+
+def _address(pointer: str) -> str:
+    return f"{_ROOT}#{quote(pointer)}"
 
 
 def _text(schema: Any) -> str:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
+import jsonschema_rs
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from pgmqgen.errors import Violation
-from pgmqgen.runtime.branches import Tag
-from pgmqgen.runtime.outline import Outline, Union, pointer_of
-from pgmqgen.runtime.wording import either, expected, listed, shorten, type_name
+from pgmqgen.runtime.consequences import telling
+from pgmqgen.runtime.outline import Contained, Outline, Union, pointer_of
+from pgmqgen.runtime.tags import Tag, look_up
+from pgmqgen.runtime.wording import counted, either, expected, listed, shorten, type_name
 
 MOST_VIOLATIONS = 100
 """How many violations of a payload are told."""
@@ -26,28 +28,53 @@ _MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
+class _Branch:
+    """A branch of a union that a value is in, and how sure that is.
+
+    name: empty if it goes without saying
+    is_named: whether the name says more than which branch it is
+    """
+
+    name: str
+    note: str = ""
+    is_named: bool = True
+
+    def __str__(self) -> str:
+        return listed([self.name]) + self.note
+
+
+@dataclass(frozen=True, slots=True)
 class _Place:
     """Where in the payload, and in which branches of unions, the innermost first."""
 
     pointer: str = ""
-    branches: tuple[str, ...] = ()
-    depth: int = 0
+    branches: tuple[_Branch, ...] = ()
 
     def at(self, path: Iterable[str | int]) -> _Place:
         return replace(self, pointer=self.pointer + pointer_of(path))
 
-    def within(self, *branch: str) -> _Place:
-        return replace(self, branches=(*branch, *self.branches), depth=self.depth + 1)
+    def within(self, branch: _Branch) -> _Place:
+        return replace(self, branches=(branch, *self.branches))
 
     def violation(self, keyword: str, message: str) -> Violation:
-        named = " of ".join(self.branches[:_MOST_NAMES])
+        named = " of ".join(map(str, self._shown))
         suffix = f" (in {named})" if named else ""
         return Violation(self.pointer, keyword, shorten(message) + suffix)
+
+    @property
+    def _shown(self) -> list[_Branch]:
+        """The branches that say something: each name once, for the pointer tells how deep it is."""
+        named = [branch for branch in self.branches if branch.is_named]
+        innermost = [each for each in self.branches[:1] if each.note or (each.name and not named)]
+        by_name: dict[str, _Branch] = {}
+        for branch in innermost + named:
+            by_name.setdefault(branch.name, branch)
+        return list(by_name.values())[:_MOST_NAMES]
 
 
 def explain(outline: Outline, value: Any) -> list[Violation]:
     """What is wrong with a value that a schema refuses: at least one violation, and not too many."""
-    violations = _explain(outline, outline.root.iter_errors(value), _Place())
+    violations = _explain(outline, _errors(outline, outline.root, value), _Place())
     found = list(dict.fromkeys(islice(violations, MOST_VIOLATIONS)))
     return found or [Violation("", "schema", "the schema refuses this value")]
 
@@ -57,51 +84,67 @@ def _explain(
 ) -> Iterator[Violation]:
     for error in errors:
         here = place.at(error.instance_path)
-        union = outline.union(error)
-        if union is None:
-            yield here.violation(error.kind.name, error.message)
-        else:
+        if union := outline.union(error):
             yield from _explain_union(outline, union, error.instance, here)
+        elif contained := outline.contained(error):
+            yield here.violation(str(error.schema_path[-1]), _shortfall(contained))
+        else:
+            yield here.violation(error.kind.name, error.message)
+
+
+def _shortfall(contained: Contained) -> str:
+    """How the items of an array that match a `contains` are too few, or too many."""
+    if contained.most is not None and contained.found > contained.most:
+        wanted, bound = "at most", contained.most
+    else:
+        wanted, bound = "at least", contained.least
+    match = "matches" if bound == 1 else "match"
+    name = f" {listed([contained.name])}" if contained.name else ""
+    return f"expected {wanted} {counted(bound, 'item')} that {match}{name}, got {contained.found}"
 
 
 def _explain_union(
     outline: Outline, union: Union, value: Any, place: _Place
 ) -> Iterator[Violation]:
-    branches = range(len(union.names))
     if matched := outline.matches(union, value):
         names = listed([union.names[at] for at in matched])
-        message = f"expected one of {len(branches)} branches to match, got {names}"
+        message = f"expected one of {len(union.names)} branches to match, got {names}"
         yield place.violation(union.keyword, message)
-    elif place.depth >= _DEEPEST:
+    elif len(place.branches) >= _DEEPEST:
         yield place.violation(union.keyword, f"matches none of {listed(union.names)}")
-    elif union.tag is not None and isinstance(value, dict):
-        yield from _explain_tagged(outline, union, union.tag, value, place)
+    elif union.tags.tags and isinstance(value, dict):
+        yield from _explain_tagged(outline, union, value, place)
     else:
-        yield from _explain_closest(outline, union, branches, value, place)
+        yield from _explain_closest(outline, union, range(len(union.names)), value, place)
 
 
 def _explain_tagged(
-    outline: Outline, union: Union, tag: Tag, value: dict[str, Any], place: _Place
+    outline: Outline, union: Union, value: dict[str, Any], place: _Place
 ) -> Iterator[Violation]:
-    if tag.name not in value:
-        message = f"property `{tag.name}` is missing: {expected(tag.all_values)}"
-        yield place.violation(union.keyword, message)
-        return
-    got = value[tag.name]
-    meant = tag.branches(got)
-    if not meant:
-        there = place.at([tag.name])
-        yield there.violation(union.keyword, expected(tag.all_values, got))
-    elif len(meant) == 1:
-        yield from _explain_branch(outline, union, meant[0], value, place)
+    meant, refusing = union.tags.meant(value)
+    if len(meant) == 1:
+        errors = _errors(outline, outline.branch(union, meant[0]), value)
+        yield from _explain_branch(outline, union, meant[0], errors, value, place)
+    elif refusing is not None and (options := refusing.values(meant)):
+        yield _explain_tag(union, refusing, options, value, place)
     else:
         yield from _explain_closest(outline, union, meant, value, place)
+
+
+def _explain_tag(
+    union: Union, tag: Tag, options: Sequence[Any], value: dict[str, Any], place: _Place
+) -> Violation:
+    if got := look_up(value, tag.path):
+        return place.at(tag.path).violation(union.keyword, expected(options, *got))
+    other = " or another value" if tag.is_open else ""
+    message = f"property `{'.'.join(tag.path)}` is missing: {expected(options)}{other}"
+    return place.violation(union.keyword, message)
 
 
 def _explain_closest(
     outline: Outline, union: Union, branches: Sequence[int], value: Any, place: _Place
 ) -> Iterator[Violation]:
-    errors = {at: _errors(outline, union, at, value) for at in branches}
+    errors = {at: _errors(outline, outline.branch(union, at), value) for at in branches}
     refused = {at: _refused_for_type(outline, errors[at], value) for at in branches}
     fitting = [at for at in branches if not refused[at]]
     options = [_options(errors[at]) for at in fitting or branches]
@@ -113,25 +156,50 @@ def _explain_closest(
     else:
         closest = min(fitting, key=lambda at: _distance(errors[at]))
         note = f", the closest of {len(branches)} branches" if len(fitting) > 1 else ""
-        yield from _explain_branch(outline, union, closest, value, place, note)
+        shared = _shared(outline, [errors[at] for at in fitting])
+        yield from _explain(outline, shared, place)
+        rest = [error for error in errors[closest] if _text(error) not in map(_text, shared)]
+        if rest or not shared:
+            yield from _explain_branch(outline, union, closest, rest, value, place, note)
 
 
 def _explain_branch(
-    outline: Outline, union: Union, at: int, value: Any, place: _Place, note: str = ""
+    outline: Outline,
+    union: Union,
+    at: int,
+    errors: Sequence[ValidationError],
+    value: Any,
+    place: _Place,
+    note: str = "",
 ) -> Iterator[Violation]:
-    branch = f"{listed([union.names[at]])}{note}"
-    told = False
-    # That a string is one of the strings goes without saying.
-    inside = place.within() if branch == f"`{type_name(value)}`" else place.within(branch)
-    for violation in _explain(outline, outline.branch(union, at).iter_errors(value), inside):
-        told = True
-        yield violation
-    if not told:
-        yield place.violation(union.keyword, f"does not match {branch}")
+    branch = _Branch(union.names[at], note, union.has_name(at))
+    if branch == _Branch(type_name(value)):  # that a string is one of the strings is plain
+        branch = _Branch("", is_named=False)
+    yield from _explain(outline, errors, place.within(branch))
+    if not errors:
+        name = listed([union.names[at]])
+        yield place.violation(union.keyword, f"does not match {name}{note}")
 
 
-def _errors(outline: Outline, union: Union, at: int, value: Any) -> list[ValidationError]:
-    return list(islice(outline.branch(union, at).iter_errors(value), MOST_VIOLATIONS))
+def _errors(
+    outline: Outline, validator: jsonschema_rs.Validator, value: Any
+) -> list[ValidationError]:
+    return telling(outline, list(islice(validator.iter_errors(value), MOST_VIOLATIONS)))
+
+
+def _shared(outline: Outline, each: Sequence[list[ValidationError]]) -> list[ValidationError]:
+    """The errors that several branches have alike, so that the value is wrong whichever was meant."""
+    first, *others = each
+    texts = [set(map(_text, errors)) for errors in others]
+    return [
+        error
+        for error in first
+        if texts and outline.union(error) is None and all(_text(error) in own for own in texts)
+    ]
+
+
+def _text(error: ValidationError) -> tuple[str, str]:
+    return pointer_of(error.instance_path), error.message
 
 
 def _refused_for_type(outline: Outline, errors: Sequence[ValidationError], value: Any) -> list[str]:
@@ -151,8 +219,8 @@ def _expected_types(outline: Outline, error: ValidationError, value: Any) -> lis
             return [] if type_name(value) in types else types
     if (union := outline.union(error)) is None:
         return []
-    branches = [_errors(outline, union, at, value) for at in range(len(union.names))]
-    each = [_refused_for_type(outline, errors, value) for errors in branches]
+    validators = [outline.branch(union, at) for at in range(len(union.names))]
+    each = [_refused_for_type(outline, _errors(outline, v, value), value) for v in validators]
     return list(chain(*each)) if all(each) else []
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from typing import Any
 
-from pgmqgen.runtime.branches import unique
+from pgmqgen.runtime.tags import unique
 
 _WORD = re.compile(r"(?!(true|false|null)$)[A-Za-z_][\w.:/-]*")
 _TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
@@ -41,6 +41,11 @@ def either(types: Iterable[str]) -> str:
     """`object, string or null`: types of JSON, each once and in a fixed order."""
     *first, last = sorted(set(types), key=_TYPES.index)
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 item`, `2 items`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def show(value: Any) -> str:
