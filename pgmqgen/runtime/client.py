@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
@@ -20,6 +21,7 @@ from pgmqgen.runtime.protocol import (
     QueueProtocol,
     ReceivedMessage,
     Row,
+    UntypedDelivery,
     sent_ids,
 )
 from pgmqgen.runtime.target import open_async_source, open_source
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from pgmqgen.runtime.target import AsyncTarget, Target
 
 __all__ = ["AsyncQueue", "Codec", "Queue", "QueueMetrics", "ReceivedMessage"]
+
+log = logging.getLogger("pgmqgen.queue")
 
 T = TypeVar("T")
 Leased = ReceivedMessage[T] | int
@@ -117,14 +121,19 @@ class Queue(Generic[T]):
         """Lease up to `quantity` visible messages for `visibility_timeout` seconds.
 
         Those that have been visible for longest come first. Delete or archive each within that
-        time: afterwards it is visible again. Invalid ones are not among those returned.
+        time: afterwards it is visible again. Invalid ones are not among those returned. Nor is
+        one that its schema accepts and its model refuses, through a fault of ours: it is logged
+        and stays in the queue, or PayloadTypeError is raised if `on_invalid` is `raise`.
         """
         received = self._protocol.messages(
             self._run(self._protocol.read(visibility_timeout, quantity))
         )
         for item in received:
-            if isinstance(item, InvalidDelivery):
-                self._dispose(item)
+            match item:
+                case InvalidDelivery():
+                    self._dispose(item)
+                case UntypedDelivery():
+                    _leave(item, self._on_invalid)
         return [item for item in received if isinstance(item, ReceivedMessage)]
 
     def delete(self, message: Leased[Any]) -> bool:
@@ -237,8 +246,11 @@ class AsyncQueue(Generic[T]):
             await self._run(self._protocol.read(visibility_timeout, quantity))
         )
         for item in received:
-            if isinstance(item, InvalidDelivery):
-                await self._dispose(item)
+            match item:
+                case InvalidDelivery():
+                    await self._dispose(item)
+                case UntypedDelivery():
+                    _leave(item, self._on_invalid)
         return [item for item in received if isinstance(item, ReceivedMessage)]
 
     async def delete(self, message: Leased[Any]) -> bool:
@@ -286,3 +298,10 @@ class AsyncQueue(Generic[T]):
             outcome = self._on_invalid(invalid.error.errors, invalid.message)
             if inspect.isawaitable(outcome):
                 await outcome
+
+
+def _leave(untyped: UntypedDelivery, on_invalid: object) -> None:
+    """Leave a message to its lease, for it is not at fault that its model refuses it."""
+    if on_invalid == "raise":
+        raise untyped.error
+    log.error("message %d is left in the queue: %s", untyped.id, untyped.error)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from pgmqgen.errors import InvalidMessage, Violation
+from pgmqgen.errors import InvalidMessage, PayloadTypeError, Violation
 from pgmqgen.queue import MAX_NAME_LENGTH
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.headers import Headers, HeaderWriter
@@ -67,6 +67,17 @@ class InvalidDelivery:
 
     message: ReceivedMessage[Any]
     error: InvalidMessage
+
+
+@dataclass(frozen=True, slots=True)
+class UntypedDelivery:
+    """A leased message that its schema accepts and its model refuses."""
+
+    id: int
+    error: PayloadTypeError
+
+
+Delivered = ReceivedMessage[T] | InvalidDelivery | UntypedDelivery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +166,7 @@ class QueueProtocol(Generic[T]):
     def metrics(self) -> Call:
         return self._call(sql.METRICS, self.name)
 
-    def messages(self, rows: Sequence[Row]) -> list[ReceivedMessage[T] | InvalidDelivery]:
+    def messages(self, rows: Sequence[Row]) -> list[Delivered[T]]:
         """Decode the rows of `read`."""
         return [self._decode(row) for row in rows]
 
@@ -191,7 +202,7 @@ class QueueProtocol(Generic[T]):
             return cast(bytes, batch(payloads))
         return encode_each(self._encode, payloads, queue=self.name)
 
-    def _decode(self, row: Row) -> ReceivedMessage[T] | InvalidDelivery:
+    def _decode(self, row: Row) -> Delivered[T]:
         msg_id, read_count, enqueued_at, visible_at, body, headers = row
         body = "null" if body is None else body
 
@@ -210,6 +221,8 @@ class QueueProtocol(Generic[T]):
             return message(self._codec.decode(body) if self._codec else parse_json(body))
         except InvalidMessage as error:
             return InvalidDelivery(message(parse_json(body)), error)
+        except PayloadTypeError as error:
+            return UntypedDelivery(msg_id, error)
 
 
 def sent_ids(rows: Sequence[Row]) -> list[int]:

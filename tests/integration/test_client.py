@@ -17,7 +17,15 @@ from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
 
-from pgmqgen import Contract, DatabaseError, InvalidMessage, Queue, ReceivedMessage, Violation
+from pgmqgen import (
+    Contract,
+    DatabaseError,
+    InvalidMessage,
+    PayloadTypeError,
+    Queue,
+    ReceivedMessage,
+    Violation,
+)
 from pgmqgen.runtime import postgres
 
 ORDER: Contract[Any] = Contract(
@@ -360,6 +368,38 @@ def test_invalid_messages_may_be_handed_over(
         assert strict.read() == []
     assert seen == [([], ["type"])]
     assert rows(db, "*") == []
+
+
+COUNT: Contract[Any] = Contract(queue="orders", schema={}, payload=int, fingerprint="f")
+"""Its model refuses what its schema accepts, as no generated one should."""
+
+
+def test_a_message_that_only_its_model_refuses_hides_no_other(
+    database_url: str, db: psycopg.Connection[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    db.execute("SELECT pgmq.send_batch('orders', ARRAY['1', '\"odd\"', '3']::jsonb[])")
+    with Queue(database_url, "orders", COUNT) as queue:
+        assert [message.payload for message in queue.read(0.3, quantity=3)] == [1, 3]
+        assert rows(db, "read_ct") == [(1,), (1,), (1,)]
+        [record] = caplog.records
+        assert (record.name, record.levelname) == ("pgmqgen.queue", "ERROR")
+        assert record.getMessage().startswith("message 2 is left in the queue: queue `orders`: the")
+        time.sleep(0.4)
+    with Queue(database_url, "orders") as untyped:
+        again = untyped.read(quantity=3)
+    assert [(each.payload, each.read_count) for each in again] == [(1, 2), ("odd", 2), (3, 2)]
+
+
+def test_a_message_that_only_its_model_refuses_may_raise(
+    database_url: str, db: psycopg.Connection[Any]
+) -> None:
+    db.execute("SELECT pgmq.send('orders', '[]')")
+    with (
+        Queue(database_url, "orders", COUNT, on_invalid="raise") as queue,
+        pytest.raises(PayloadTypeError, match="queue `orders`: the schema accepts"),
+    ):
+        queue.read()
+    assert rows(db, "read_ct") == [(1,)]
 
 
 def test_metrics(queue: Queue[Any]) -> None:

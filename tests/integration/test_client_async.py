@@ -18,6 +18,7 @@ from pgmqgen import (
     Contract,
     DatabaseError,
     InvalidMessage,
+    PayloadTypeError,
     Queue,
     ReceivedMessage,
     Violation,
@@ -145,6 +146,25 @@ def test_invalid_messages_may_raise(database_url: str, db: psycopg.Connection[An
                 await queue.read()
 
     asyncio.run(main())
+
+
+def test_a_message_that_only_its_model_refuses_hides_no_other(
+    database_url: str, db: psycopg.Connection[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    count: Contract[Any] = Contract(queue="orders", schema={}, payload=int, fingerprint="f")
+    db.execute("SELECT pgmq.send_batch('orders', ARRAY['1', '\"odd\"', '3']::jsonb[])")
+
+    async def main() -> None:
+        async with AsyncQueue(database_url, "orders", count) as queue:
+            assert [message.payload for message in await queue.read(quantity=3)] == [1, 3]
+            await queue.set_timeout(2, 0)
+        async with AsyncQueue(database_url, "orders", count, on_invalid="raise") as strict:
+            with pytest.raises(PayloadTypeError):
+                await strict.read()
+
+    asyncio.run(main())
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert rows(db, "read_ct") == [(1,), (2,), (1,)]
 
 
 def test_a_rolled_back_transaction_leaves_nothing(
