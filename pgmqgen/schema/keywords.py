@@ -64,3 +64,18 @@ def walk(schema: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, Any]]:
     yield pointer, schema
     for steps, child in children(schema):
         yield from walk(child, (*pointer, *steps))
+
+
+def is_schema(pointer: Pointer) -> bool:
+    """Whether a schema belongs at a pointer, by the keywords that lead there."""
+    while pointer:
+        match pointer:
+            case (keyword, str(), *_) if keyword in NAMED:
+                pointer = pointer[2:]
+            case (keyword, int(), *_) if keyword in LISTED:
+                pointer = pointer[2:]
+            case (keyword, *_) if keyword in ONE:
+                pointer = pointer[1:]
+            case _:
+                return False
+    return True

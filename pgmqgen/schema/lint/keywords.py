@@ -79,7 +79,7 @@ _OF_TYPE = {
         "patternProperties", "properties", "propertyNames", "required",
     ),
 }  # fmt: skip
-_KNOWN = ONE | LISTED | NAMED | INERT_BESIDE_REF | {
+KNOWN = ONE | LISTED | NAMED | INERT_BESIDE_REF | {
     "$anchor", "$comment", "$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor",
     "$recursiveRef", "$ref", "$schema", "$vocabulary", "contentEncoding", "contentMediaType",
     "default", "deprecated", "description", "examples", "readOnly", "title", "writeOnly", "x-pgmq",
@@ -108,7 +108,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
 
 def _spelling(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterator[Diagnostic]:
     for keyword in schema:
-        if keyword not in _KNOWN and (meant := _meant(keyword)) and meant not in schema:
+        if keyword not in KNOWN and (meant := _meant(keyword)) and meant not in schema:
             place = subject.source.key_place((*at, keyword))
             hint = f"did you mean `{meant}`?"
             yield MISSPELT.at(subject.source, place, f"unknown keyword `{keyword}`", hint=hint)
@@ -118,7 +118,7 @@ def _spelling(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterator
 def _meant(keyword: str) -> str | None:
     if keyword in _ANNOTATIONS or keyword.lower().startswith("x-") or len(keyword) > 40:
         return None
-    plain = {_plain(known): known for known in sorted(_KNOWN)}
+    plain = {_plain(known): known for known in sorted(KNOWN)}
     close = difflib.get_close_matches(_plain(keyword), plain, n=1, cutoff=0.84)
     return plain[close[0]] if close else None
 

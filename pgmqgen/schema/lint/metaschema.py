@@ -9,7 +9,11 @@ from typing import Any
 import jsonschema_rs
 
 from pgmqgen.diagnostics import Diagnostic
+from pgmqgen.schema.keywords import is_schema
+from pgmqgen.schema.lint.remedies import LIMITS, instead_of_schema, instead_of_value, show
 from pgmqgen.schema.lint.rule import Rule
+from pgmqgen.schema.lint.type_names import TYPES, instead_of_type
+from pgmqgen.schema.refs import get
 from pgmqgen.schema.source import Source
 from pgmqgen.schema.text import Pointer
 
@@ -28,13 +32,27 @@ UNCOMPILED = Rule(
     good='{"$ref": "https://json-schema.org/draft/2020-12/schema"}',
 )
 RULES = (INVALID, UNCOMPILED)
+_IN_WORDS = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "null": "null",
+    "number": "a number",
+    "object": "an object",
+    "string": "a string",
+}
 
 
 def check(source: Source, draft: str) -> Iterator[Diagnostic]:
     """Check a file against the metaschema of its draft."""
     for error in _metaschema(draft).iter_errors(source.value):
         pointer = tuple(error.instance_path)
-        yield INVALID.at(source, pointer, _explain(pointer, error))
+        if is_schema(pointer):
+            yield from _check_schema(source, pointer, error)
+        elif pointer[-1] == "type" and is_schema(pointer[:-1]):
+            yield from _check_type(source, pointer, error)
+        else:
+            yield _check_value(source, pointer, error)
 
 
 def check_bundle(source: Source, schema: Any) -> Iterator[Diagnostic]:
@@ -54,8 +72,46 @@ def _metaschema(draft: str) -> jsonschema_rs.Validator:
     return jsonschema_rs.validator_for(schema, offline=True, validate_formats=False)
 
 
-def _explain(pointer: Pointer, error: jsonschema_rs.ValidationError) -> str:
-    if pointer[-1:] == ("type",):
-        names = "array, boolean, integer, null, number, object or string"
-        return f"`type`: expected {names}, got {error.message.split(' is not valid')[0]}"
-    return f"`{'.'.join(map(str, pointer)) or 'schema'}`: {error.message}"
+def _check_schema(
+    source: Source, pointer: Pointer, error: jsonschema_rs.ValidationError
+) -> Iterator[Diagnostic]:
+    value = error.instance
+    if isinstance(value, dict):  # draft 4: `exclusiveMinimum` asks for `minimum`
+        if all(isinstance(value.get(limit, True), bool) for limit in LIMITS):
+            yield INVALID.at(source, pointer, f"{_name(pointer)}: {error.message}")
+        return
+    parent = get(source.value, pointer[:-1]) if pointer else None
+    message = f"{_name(pointer)}: expected a schema, got `{show(value)}`"
+    hint = instead_of_schema(pointer, value, parent)
+    yield INVALID.at(source, pointer, message, hint=hint)
+
+
+def _check_type(
+    source: Source, pointer: Pointer, error: jsonschema_rs.ValidationError
+) -> Iterator[Diagnostic]:
+    given = error.instance
+    named = {(*pointer, i): each for i, each in enumerate(given)} if isinstance(given, list) else {}
+    wrong = [(at, name) for at, name in (named or {pointer: given}).items() if name not in TYPES]
+    if not wrong:
+        yield INVALID.at(
+            source, pointer, f"`type`: got `{show(given)}`", hint="name each type once"
+        )
+    for at, name in wrong:
+        message = f"`type`: expected {', '.join(TYPES[:-1])} or {TYPES[-1]}, got `{show(name)}`"
+        yield INVALID.at(source, at, message, hint=instead_of_type(source.value, name))
+
+
+def _check_value(
+    source: Source, pointer: Pointer, error: jsonschema_rs.ValidationError
+) -> Diagnostic:
+    if not isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Type):
+        return INVALID.at(source, pointer, f"{_name(pointer)}: {error.message}")
+    types = error.kind.types
+    expected = " or ".join(_IN_WORDS[name] for name in types)
+    message = f"{_name(pointer)}: expected {expected}, got `{show(error.instance)}`"
+    hint = instead_of_value(pointer, error.instance, get(source.value, pointer[:-1]), types)
+    return INVALID.at(source, pointer, message, hint=hint)
+
+
+def _name(pointer: Pointer) -> str:
+    return f"`{'.'.join(map(str, pointer)) or 'schema'}`"
