@@ -267,6 +267,12 @@ def test_links_to_one_file_are_queues_of_their_own(tmp_path: Path) -> None:
     assert [queue.name for queue in schemas.queues] == ["a", "b"]
 
 
+def _nested(kind: Any) -> dict[str, Any]:
+    """An object whose kind is in an object within."""
+    meta = {"type": "object", "properties": {"kind": kind}, "required": ["kind"]}
+    return {"type": "object", "properties": {"meta": meta}, "required": ["meta"]}
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -284,6 +290,10 @@ def test_links_to_one_file_are_queues_of_their_own(tmp_path: Path) -> None:
             {"allOf": [{"$ref": "#/$defs/base"}, {"properties": {"k": {"const": 1}}}]},
             {"allOf": [{"$ref": "#/$defs/base"}, {"properties": {"k": {"const": 2}}}]}],
          "$defs": {"base": {"type": "object", "required": ["k"], "properties": {"k": {"type": "integer"}}}}},
+        {"oneOf": [_nested({"const": 1}), _nested({"const": 2}), _nested({"not": {"enum": [1, 2]}})]},
+        {"oneOf": [_nested({"type": "object", "properties": {"n": {"type": at}}, "required": ["n"]}) for at in ("null", "string")]},
+        {"anyOf": [_nested({"const": "a"}), _nested({"not": {"const": "a"}})]},
+        {"anyOf": [_nested({"allOf": [{"const": at}, {"enum": [1, 2]}]}) for at in (1, 2)]},
         {"type": "string", "pattern": r"^[\w@:.!?+-]+$", "format": "uuid"},
         {"type": "string", "pattern": r"^(?=.*\d)(?=.*[a-z]).{8,}$"},
         {"type": "string", "pattern": r"^[a-z]+(\.[a-z]+)*$"},
@@ -296,6 +306,29 @@ def test_links_to_one_file_are_queues_of_their_own(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_good_schemas_are_silent(tmp_path: Path, schema: Any) -> None:
     assert [found.message for found in _load(tmp_path, {"q.json": schema}).diagnostics] == []
+
+
+@pytest.mark.parametrize(
+    "branches",
+    [
+        pytest.param([_nested({"const": 1}), _nested({"enum": [1, 2]})], id="a value of both"),
+        pytest.param([_nested({"const": 3}), _nested({"not": {"enum": [1, 2]}})], id="not excluded"),
+        pytest.param([_nested({"not": {"const": at}}) for at in (1, 2)], id="two exclude some"),
+        pytest.param(
+            [_nested({"const": 1}), _nested({"not": {"const": 1, "type": "string"}})],
+            id="a not of more than values",
+        ),
+        pytest.param([_nested({"$ref": "#/$defs/node"})] * 2, id="no end of objects"),
+        pytest.param(
+            [{"required": ["meta"], "properties": {"meta": {"required": ["k"], "properties": {"k": {"const": at}}}}} for at in (1, 2)],
+            id="objects that may be no objects",
+        ),
+    ],
+)  # fmt: skip
+def test_branches_that_share_a_value(tmp_path: Path, branches: list[Any]) -> None:
+    schema = {"oneOf": branches, "$defs": {"node": _nested({"$ref": "#/$defs/node"})}}
+    codes = [found.code for found in _load(tmp_path, {"q.json": schema}).diagnostics]
+    assert "PGQ112" in codes
 
 
 def test_yaml_has_the_same_places(tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ UNTAGGED = warning(
 )
 RULES = (UNTAGGED,)
 _MAX_PAIRS = 2000
+_DEEPEST = 2
+"""How many objects a property that tells branches apart may be in, below the branch itself."""
+
+_Parts = list[dict[str, Any]]
+"""A schema and all that it is joined with."""
 
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
@@ -43,7 +48,7 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
 
 
 def _find_alike(subject: Subject, schema: dict[str, Any], keyword: str) -> tuple[int, int] | None:
-    branches = [_Branch(subject, branch) for branch in items(schema, keyword)]
+    branches = [_Object(subject, subject.parts(branch)) for branch in items(schema, keyword)]
     objects = [(index, branch) for index, branch in enumerate(branches) if branch.properties]
     for (first, one), (second, other) in islice(combinations(objects, 2), _MAX_PAIRS):
         if not one.excludes(other):
@@ -51,11 +56,16 @@ def _find_alike(subject: Subject, schema: dict[str, Any], keyword: str) -> tuple
     return None
 
 
-class _Branch:
-    """What an object must have: its own schema, and what it refers to or joins."""
+class _Object:
+    """What an object must have, by its own schema and what it refers to or joins.
 
-    def __init__(self, subject: Subject, schema: Any) -> None:
-        parts = subject.parts(schema)
+    depth: how many objects it is in
+    """
+
+    def __init__(self, subject: Subject, parts: _Parts, depth: int = 0) -> None:
+        self._subject = subject
+        self._depth = depth
+        self._objects: dict[str, _Object] = {}
         self.properties: dict[str, Any] = {}
         for part in parts:
             self.properties |= entries(part, "properties")
@@ -75,36 +85,64 @@ class _Branch:
             for name in self._required & self.properties.keys()
         }
 
-    def excludes(self, other: _Branch) -> bool:
+    def excludes(self, other: _Object) -> bool:
         """Whether no object can be both."""
         shared = self._shapes.keys() & other._shapes.keys()
         return (
             any(_differ(self._shapes[name], other._shapes[name]) for name in shared)
             or self._lacks(other)
             or other._lacks(self)
+            or any(self._differs_within(other, name) for name in shared)
         )
 
-    def _lacks(self, other: _Branch) -> bool:
+    def _lacks(self, other: _Object) -> bool:
         open_ = not self._closed or self._patterns
         return not open_ and bool(other._required - self.properties.keys())
 
+    def _differs_within(self, other: _Object, name: str) -> bool:
+        """Whether a property, in one of the two surely an object, cannot be both objects."""
+        one, another = self._shapes[name], other._shapes[name]
+        is_same = list(map(id, one)) == list(map(id, another))
+        is_object = frozenset({"object"}) in (_kinds(one), _kinds(another))
+        if is_same or not is_object or self._depth == _DEEPEST:
+            return False
+        return self._within(name).excludes(other._within(name))
 
-def _differ(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
+    def _within(self, name: str) -> _Object:
+        if name not in self._objects:
+            self._objects[name] = _Object(self._subject, self._shapes[name], self._depth + 1)
+        return self._objects[name]
+
+
+def _differ(one: _Parts, other: _Parts) -> bool:
     values, others = _values(one), _values(other)
     if values is not None and others is not None:
         return values.isdisjoint(others)
+    if values is not None and values <= _excluded(other):
+        return True
+    if others is not None and others <= _excluded(one):
+        return True
     kinds, other_kinds = _kinds(one), _kinds(other)
     return bool(kinds and other_kinds) and kinds.isdisjoint(other_kinds)
 
 
-def _values(parts: list[dict[str, Any]]) -> set[str] | None:
-    for part in parts:
-        given = [part["const"]] if "const" in part else items(part, "enum")
-        if given:
-            return {write_json(value, sort_keys=True) for value in given}
-    return None
+def _values(parts: _Parts) -> set[str] | None:
+    """The values that all parts admit, as JSON text; None if any."""
+    given = [values for part in parts if (values := _listed(part))]
+    return set.intersection(*given) if given else None
 
 
-def _kinds(parts: list[dict[str, Any]]) -> frozenset[str]:
+def _excluded(parts: _Parts) -> set[str]:
+    """The values that a `not` excludes, as JSON text."""
+    opposites = (entries(part, "not") for part in parts)
+    return set().union(*(_listed(opposite) for opposite in opposites if len(opposite) == 1))
+
+
+def _listed(schema: dict[str, Any]) -> set[str]:
+    values = [schema["const"]] if "const" in schema else items(schema, "enum")
+    return {write_json(value, sort_keys=True) for value in values}
+
+
+def _kinds(parts: _Parts) -> frozenset[str]:
     kinds = next((found for part in parts if (found := types(part))), frozenset())
     return kinds | {"integer"} if "number" in kinds else kinds
