@@ -77,11 +77,13 @@ class _Object:
         )
         self._patterns = any("patternProperties" in part for part in parts)
         self._shapes = {
-            name: [
-                joined
-                for part in parts
-                for joined in subject.parts(entries(part, "properties").get(name))
-            ]
+            name: _Shape(
+                [
+                    joined
+                    for part in parts
+                    for joined in subject.parts(entries(part, "properties").get(name))
+                ]
+            )
             for name in self._required & self.properties.keys()
         }
 
@@ -89,7 +91,7 @@ class _Object:
         """Whether no object can be both."""
         shared = self._shapes.keys() & other._shapes.keys()
         return (
-            any(_differ(self._shapes[name], other._shapes[name]) for name in shared)
+            any(self._shapes[name].differs(other._shapes[name]) for name in shared)
             or self._lacks(other)
             or other._lacks(self)
             or any(self._differs_within(other, name) for name in shared)
@@ -102,40 +104,43 @@ class _Object:
     def _differs_within(self, other: _Object, name: str) -> bool:
         """Whether a property, in one of the two surely an object, cannot be both objects."""
         one, another = self._shapes[name], other._shapes[name]
-        is_same = list(map(id, one)) == list(map(id, another))
-        is_object = frozenset({"object"}) in (_kinds(one), _kinds(another))
-        if is_same or not is_object or self._depth == _DEEPEST:
+        is_same = list(map(id, one.parts)) == list(map(id, another.parts))
+        is_object = {"object"} in (one.kinds, another.kinds)
+        if self._depth == _DEEPEST or not is_object or is_same:
             return False
         return self._within(name).excludes(other._within(name))
 
     def _within(self, name: str) -> _Object:
         if name not in self._objects:
-            self._objects[name] = _Object(self._subject, self._shapes[name], self._depth + 1)
+            self._objects[name] = _Object(self._subject, self._shapes[name].parts, self._depth + 1)
         return self._objects[name]
 
 
-def _differ(one: _Parts, other: _Parts) -> bool:
-    values, others = _values(one), _values(other)
-    if values is not None and others is not None:
-        return values.isdisjoint(others)
-    if values is not None and values <= _excluded(other):
-        return True
-    if others is not None and others <= _excluded(one):
-        return True
-    kinds, other_kinds = _kinds(one), _kinds(other)
-    return bool(kinds and other_kinds) and kinds.isdisjoint(other_kinds)
+class _Shape:
+    """What a property may be, by all that it is joined with.
 
+    kinds: its types, empty if any; values: those that it may have, as JSON text, None if any
+    excluded: the values that a `not` forbids, as JSON text
+    """
 
-def _values(parts: _Parts) -> set[str] | None:
-    """The values that all parts admit, as JSON text; None if any."""
-    given = [values for part in parts if (values := _listed(part))]
-    return set.intersection(*given) if given else None
+    def __init__(self, parts: _Parts) -> None:
+        self.parts = parts
+        self.kinds = _kinds(parts)
+        given = [values for part in parts if (values := _listed(part))]
+        self.values = set.intersection(*given) if given else None
+        opposites = (entries(part, "not") for part in parts)
+        self.excluded = set[str]().union(*(_listed(each) for each in opposites if len(each) == 1))
 
+    def differs(self, other: _Shape) -> bool:
+        """Whether no value can be both."""
+        if self.values is not None and other.values is not None:
+            return self.values.isdisjoint(other.values)
+        if self._is_excluded(other) or other._is_excluded(self):
+            return True
+        return bool(self.kinds and other.kinds) and self.kinds.isdisjoint(other.kinds)
 
-def _excluded(parts: _Parts) -> set[str]:
-    """The values that a `not` excludes, as JSON text."""
-    opposites = (entries(part, "not") for part in parts)
-    return set().union(*(_listed(opposite) for opposite in opposites if len(opposite) == 1))
+    def _is_excluded(self, other: _Shape) -> bool:
+        return self.values is not None and self.values <= other.excluded
 
 
 def _listed(schema: dict[str, Any]) -> set[str]:
