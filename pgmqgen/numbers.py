@@ -134,6 +134,18 @@ def holds_decimals(value: Any) -> bool:
             return isinstance(value, Decimal)
 
 
+def is_common_throughout(value: Any) -> bool:
+    """Whether a JSON value is of what `json.loads` makes, and all of its numbers are common."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int or kind is float:
+        return is_common(value)
+    if kind is dict:
+        return all(map(is_common_throughout, value.values()))
+    return kind is list and all(map(is_common_throughout, value))
+
+
 def write_json(value: Any, **options: Any) -> str:
     """JSON text as `json.dumps` writes it, with each Decimal as the number that it is."""
     mark = uuid4().hex

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import jsonschema_rs
 
 from pgmqgen.errors import InvalidMessage, PayloadTypeError, Violation
-from pgmqgen.numbers import plain, pointed, spelt_out, with_long_ints, without_fractions
+from pgmqgen.numbers import (
+    is_common_throughout,
+    plain,
+    pointed,
+    spelt_out,
+    with_long_ints,
+    without_fractions,
+)
 from pgmqgen.runtime.arithmetic import EXACT_KEYWORDS
 from pgmqgen.runtime.json_text import (
     WIRE,
@@ -58,10 +65,11 @@ class Contract(Generic[T]):
         Raises InvalidMessage with its violations otherwise: at least one, at most 100.
         """
         try:
-            value = plain(value)
+            is_long = not is_common_throughout(value)
+            value = plain(value) if is_long else value
         except (ValueError, RecursionError) as error:
             raise self._refuse(error) from error
-        self._check(value, is_long=True)
+        self._check(value, is_long=is_long)
 
     def decode(self, raw: bytes | str) -> T:
         """Parse and validate JSON text, and return the typed payload.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import timeit
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pgmqgen.errors import InvalidMessage, Violation
@@ -150,3 +152,51 @@ def test_a_string_that_holds_json_is_a_string() -> None:
     )
     with pytest.raises(InvalidMessage):
         contract.decode(r'"{\"a\": 1}"')
+
+
+SOME_SCHEMA = {
+    "anyOf": [
+        {"type": ["integer", "string", "null"], "maximum": 2**53},
+        {"type": "array", "uniqueItems": True, "items": {"multipleOf": 0.5}},
+        {"type": "object", "minProperties": 2, "additionalProperties": {"$ref": "#"}},
+    ]
+}
+SOME: Contract[Any] = Contract(queue="q", schema=SOME_SCHEMA, payload=Any, fingerprint="f")
+
+
+@settings(deadline=None)
+@given(json_values)
+def test_a_value_has_the_violations_of_its_text(value: Any) -> None:
+    assert _violations(SOME.validate, value) == _violations(SOME.decode, dump_json(value))
+
+
+def _violations(check: Callable[[Any], object], value: Any) -> Sequence[Violation]:
+    try:
+        check(value)
+    except InvalidMessage as error:
+        return error.errors
+    return ()
+
+
+def test_a_tuple_is_a_list() -> None:
+    SOME.validate({"a": (1, 2.5), "b": ()})
+    assert _violations(SOME.validate, (1, 1)) == _violations(SOME.validate, [1, 1])
+
+
+def test_a_value_that_no_json_text_can_be_is_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    for value in (endless, {1: 2}, {"a": object()}, math.nan):
+        assert [each.keyword for each in _violations(SOME.validate, value)] == ["json"]
+
+
+def test_a_value_is_validated_about_as_fast_as_its_text() -> None:
+    line = {"sku": "abc", "number": 3, "price": 1.25, "note": None, "gift": False}
+    value = {"id": 7, "lines": [line] * 1000}
+    text = dump_json(value)
+    contract: Contract[Any] = Contract(
+        queue="q", schema={"properties": {"id": {"minimum": 1}}}, payload=Any, fingerprint="f"
+    )
+    of_value = min(timeit.repeat(lambda: contract.validate(value), number=5, repeat=5))
+    of_text = min(timeit.repeat(lambda: contract.decode(text), number=5, repeat=5))
+    assert of_value < 5 * of_text
