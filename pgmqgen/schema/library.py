@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pgmqgen.config import Config
 from pgmqgen.schema.drafts import Dialect, find_draft, make_dialect
+from pgmqgen.schema.nearest import DeadEnd, suggest_file
 from pgmqgen.schema.resources import Resource, Resources
 from pgmqgen.schema.source import Source, find_all_sources, read_source
 
@@ -88,7 +90,9 @@ class Library:
         if not any(root in path.parents for root in (self._root, self._schemas)):
             raise LookupError(f"`{name}` lies outside of the project")
         if not path.is_file():
-            raise LookupError(f"there is no file `{name}` beside `{referrer.source.path.name}`")
+            suggest = partial(suggest_file, path, self._files, referrer)
+            message = f"there is no file `{name}` beside `{referrer.source.path.name}`"
+            raise DeadEnd(message, suggest)
         return path
 
     def _vendored_copy(self, uri: str) -> Path | None:
@@ -100,10 +104,14 @@ class Library:
                 return path
         return None
 
+    @cached_property
+    def _files(self) -> tuple[Path, ...]:
+        return tuple(find_all_sources(self._schemas))
+
     def _index(self) -> None:
         """Read all schemas of the project, for one of them may have the `$id` that is asked for."""
         if not self._indexed:
             self._indexed = True
-            for path in find_all_sources(self._schemas):
+            for path in self._files:
                 if (path not in self._resources) and self.read(path).parsed:
                     self.resources(path)

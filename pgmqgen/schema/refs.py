@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote, unquote, urldefrag, urlsplit
+from urllib.parse import unquote, urldefrag, urlsplit
 
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.queue import Formats
@@ -27,14 +27,19 @@ from pgmqgen.schema.drafts import (
 )
 from pgmqgen.schema.keywords import DRAFTS, LISTED, NAMED, ONE, children
 from pgmqgen.schema.library import Library, RemoteReference
+from pgmqgen.schema.nearest import DeadEnd
+from pgmqgen.schema.pointers import encode, get
 from pgmqgen.schema.resources import Resource, join
 from pgmqgen.schema.source import Source
+from pgmqgen.schema.targets import resolve
 from pgmqgen.schema.text import Pointer
 
 T = TypeVar("T")
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _NAMING = frozenset({"$anchor", "$dynamicAnchor", "$id", "$recursiveAnchor", "$vocabulary"})
 """Without use in a bundle, where every reference is a pointer."""
+_SUGGESTIONS = 100
+"""With so many findings, no more is said of what was meant: to find that takes time."""
 Scope = tuple[tuple[str, Path, Pointer], ...]
 """Where each dynamic anchor leads: to the first resource on the way that declares it."""
 
@@ -229,10 +234,18 @@ class Bundler:
             hint = "keep a copy in the project and map its URL prefix to the folder in [vendored]"
             found = site.source.diagnose(site.pointer, "PGQ202", message, hint=hint)
         except LookupError as error:
-            message = f"cannot resolve `{ref}`: {error.args[0]}"
-            found = site.source.diagnose(site.pointer, "PGQ201", message)
+            found = site.source.diagnose(
+                site.pointer,
+                "PGQ201",
+                f"cannot resolve `{ref}`: {error.args[0]}",
+                hint=self._suggest(error),
+            )
         self.diagnostics.append(found)
         return None
+
+    def _suggest(self, error: LookupError) -> str | None:
+        few = len(self.diagnostics) < _SUGGESTIONS
+        return error.suggest() if few and isinstance(error, DeadEnd) else None
 
     def _find(self, site: Site, ref: str) -> Site | None:
         """What a reference leads to before dynamic scope; None for the metaschema of a draft."""
@@ -249,7 +262,7 @@ class Bundler:
             resource = self._library.locate(beside, site.resource)
         if not resource.source.parsed:
             return Site(resource, ())
-        pointer = _resolve(resource, unquote(fragment))
+        pointer = resolve(resource, ref.partition("#")[0], unquote(fragment))
         around = self._library.resources(resource.source.path).around(pointer)
         return Site(around, pointer, site.scope)
 
@@ -301,36 +314,3 @@ def _add_reference(schema: dict[str, Any], ref: str) -> None:
         schema["allOf"] = [*schema.get("allOf", []), {"$ref": ref}]
     else:
         schema["$ref"] = ref
-
-
-def _resolve(resource: Resource, fragment: str) -> Pointer:
-    source = resource.source
-    if fragment and not fragment.startswith("/"):
-        if fragment not in resource.anchors:
-            raise LookupError(f"`{source.label}` has no anchor `{fragment}`")
-        return resource.anchors[fragment]
-    pointer, value = resource.pointer, get(source.value, resource.pointer)
-    for step in fragment.split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and key in value:
-            pointer, value = (*pointer, key), value[key]
-        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
-            pointer, value = (*pointer, int(key)), value[int(key)]
-        else:
-            raise LookupError(f"`{source.label}` has nothing at `#{fragment}`")
-    if not isinstance(value, dict | bool):
-        raise LookupError(f"what `{source.label}` has at `#{fragment}` is not a schema")
-    return pointer
-
-
-def get(value: Any, pointer: Pointer) -> Any:
-    """What stands at a pointer."""
-    for step in pointer:
-        value = value[step]
-    return value
-
-
-def encode(pointer: Pointer) -> str:
-    """A pointer as the fragment of a URI."""
-    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in pointer)
-    return "".join("/" + quote(step, safe="$~!'()*+,;:@-._") for step in steps)

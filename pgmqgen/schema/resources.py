@@ -12,6 +12,8 @@ from pgmqgen.schema.keywords import children
 from pgmqgen.schema.source import Source
 from pgmqgen.schema.text import Pointer
 
+_DEFINED = (("$defs",), ("definitions",))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resource:
@@ -19,6 +21,7 @@ class Resource:
 
     uri: absolute, without fragment; pointer: where in the file it is
     anchors: pointers by name; dynamic: those of `$dynamicAnchor`, `""` of `$recursiveAnchor`
+    definitions: what stands in `$defs` or `definitions`, the outermost of each name
     """
 
     source: Source
@@ -27,6 +30,7 @@ class Resource:
     dialect: Dialect
     anchors: dict[str, Pointer] = field(default_factory=dict)
     dynamic: dict[str, Pointer] = field(default_factory=dict)
+    definitions: dict[str, Pointer] = field(default_factory=dict)
 
 
 class Resources:
@@ -63,6 +67,8 @@ class Resources:
         pending: list[tuple[Pointer, Any, Resource]] = [((), self._source.value, root)]
         while pending:
             pointer, schema, owner = pending.pop()
+            if pointer[-2:-1] in _DEFINED:
+                owner.definitions.setdefault(str(pointer[-1]), pointer)
             if isinstance(schema, dict):
                 dialect = self._dialect_of(schema, owner.dialect)
                 if pointer and _names_resource(schema, dialect):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,54 @@ def test_references_that_lead_nowhere(folder: Path, ref: str, message: str) -> N
     (folder.parent / "outside.json").write_text("{}")
     _write(folder, q={"properties": {"a": {"$ref": ref}}}, shared__s={"type": "string"})
     assert _diagnose(folder) == [f"schemas/q.json:1:31 {message}"]
+
+
+@pytest.mark.parametrize(
+    ("ref", "hint"),
+    [
+        ("#/$defs/Adress", "did you mean `#/$defs/Address`?"),
+        ("#/$defs/address", "did you mean `#/$defs/Address`?"),
+        ("#/definitions/Address", "did you mean `#/$defs/Address`?"),
+        ("#$defs/Address", "did you mean `#/$defs/Address`?"),
+        ("Address", "did you mean `#/$defs/Address`?"),
+        ("#monney", "did you mean `#money`?"),
+        ("#/$defs/Quux", "`schemas/q.json` defines `Address`, `Cash`"),
+        ("shared/adress.json", "did you mean `shared/address.json`?"),
+        ("shared/address", "did you mean `shared/address.json`?"),
+        ("address.json", "did you mean `shared/address.json`?"),
+        ("shared/address.json#/$defs/Stret", "did you mean `shared/address.json#/$defs/Street`?"),
+        ("shared/address.json#/$defs/a~1c", "did you mean `shared/address.json#/$defs/a~1b`?"),
+        ("shared/quux.json", None),
+        ("shared/empty.json#/$defs/x", None),
+    ],
+)  # fmt: skip
+def test_what_was_meant_by_a_reference(folder: Path, ref: str, hint: str | None) -> None:
+    _write(
+        folder,
+        q={
+            "properties": {"a": {"$ref": ref}},
+            "$defs": {"Address": {}, "Cash": {"$anchor": "money"}},
+        },
+        shared__address={"$defs": {"Street": {}, "a/b": {}}},
+        shared__empty={},
+    )
+    (found,) = load(load_config(folder)).diagnostics
+    assert (found.code, found.hint) == ("PGQ201", hint)
+
+
+def test_so_many_dead_ends_end_in_time(folder: Path) -> None:
+    names = [f"name_{number}" for number in range(5_000)]
+    _write(
+        folder,
+        q={
+            "properties": {name: {"$ref": f"#/$defs/{name}x"} for name in names},
+            "$defs": {name: {} for name in names},
+        },
+    )
+    started = time.monotonic()
+    found = load(load_config(folder)).diagnostics
+    assert [bool(each.hint) for each in found].count(True) == 100
+    assert (len(found), time.monotonic() - started < 10) == (5_000, True)
 
 
 _LIST = {

@@ -13,7 +13,7 @@ from pgmqgen.schema.keywords import is_schema
 from pgmqgen.schema.lint.remedies import LIMITS, instead_of_schema, instead_of_value, show
 from pgmqgen.schema.lint.rule import Rule
 from pgmqgen.schema.lint.type_names import TYPES, instead_of_type
-from pgmqgen.schema.refs import get
+from pgmqgen.schema.pointers import get
 from pgmqgen.schema.source import Source
 from pgmqgen.schema.text import Pointer
 

@@ -11,7 +11,7 @@ import jsonschema_rs
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.schema.lint.rule import warning
 from pgmqgen.schema.lint.subject import Subject, items
-from pgmqgen.schema.refs import encode
+from pgmqgen.schema.pointers import encode
 from pgmqgen.schema.text import Pointer
 
 DEFAULT = warning(
