@@ -91,6 +91,24 @@ def mark_aliased(source: str) -> str:
     return b"".join(lines).decode()
 
 
+def exact_literals(source: str) -> str:
+    """Put `Exactly` around literals that are not all text: pydantic takes True for 1."""
+    found = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal"
+    ]
+    texts: dict[ast.expr, str] = {
+        node: f"Exactly[{ast.unparse(node)}]" for node in found if not _is_of_texts(node)
+    }
+    return _replace(source, texts)
+
+
+def _is_of_texts(literal: ast.Subscript) -> bool:
+    values = literal.slice.elts if isinstance(literal.slice, ast.Tuple) else [literal.slice]
+    return all(isinstance(each, ast.Constant) and isinstance(each.value, str) for each in values)
+
+
 def fit_docstrings(source: str) -> str:
     """Put docstrings on the line of their quotes where they fit, and wrap long lines."""
     lines = _lines(source)
@@ -205,16 +223,21 @@ class _Inliner(ast.NodeTransformer):
 
 def _put(source: str, texts: Mapping[str, str]) -> str:
     """Put some text wherever one of some names stands."""
-    lines = _lines(source)
     found = [
         node
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Name) and node.id in texts
     ]
-    for node in sorted(found, key=lambda node: (node.lineno, node.col_offset), reverse=True):
+    return _replace(source, {node: texts[node.id] for node in found})
+
+
+def _replace(source: str, texts: Mapping[ast.expr, str]) -> str:
+    """Put some text in place of expressions, each on one line."""
+    lines = _lines(source)
+    for node in sorted(texts, key=lambda node: (node.lineno, node.col_offset), reverse=True):
         line = lines[node.lineno - 1]
         lines[node.lineno - 1] = (
-            line[: node.col_offset] + texts[node.id].encode() + line[node.end_col_offset :]
+            line[: node.col_offset] + texts[node].encode() + line[node.end_col_offset :]
         )
     return b"".join(lines).decode()
 

@@ -5,32 +5,40 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from pgmqgen.codegen.shapes import ANY, NUMBER, Shape
+from pgmqgen.codegen.shapes import ANY, NUMBER, Shape, literal_of
 from pgmqgen.codegen.unions import join
 
 
 def literal(flat: Shape) -> Shape:
     """The shape of a schema with `const` or `enum`."""
-    values = [flat["const"]] if "const" in flat else flat["enum"]
-    kinds = {type(value) for value in values}
-    said = (str, int) if int in kinds else (str, bool)
-    literals = [value for value in values if type(value) in said and not _is_huge(value)]
-    others = [value for value in values if type(value) not in said or _is_huge(value)]
-    shapes: list[Shape] = [{"enum": list(dict.fromkeys(literals))}] if literals else []
-    return join([*shapes, *map(_shape_of_value, others)]) if shapes or others else ANY
+    given = [flat["const"]] if "const" in flat else flat["enum"]
+    values = [_whole(value) for value in given]
+    literals = [value for value in values if _is_said(value)]
+    others = [value for value in values if not _is_said(value)]
+    shapes = [literal_of(literals)] if literals else []
+    return join([*shapes, *map(_shape_of_value, others)]) if values else ANY
 
 
-def _is_huge(value: Any) -> bool:
-    """Whether pydantic's literals cannot hold a value."""
-    return isinstance(value, int) and not -(2**63) <= value < 2**63
+def _whole(value: Any) -> Any:
+    """1 for 1.0, which JSON Schema takes for the same."""
+    return int(value) if isinstance(value, float | Decimal) and value == int(value) else value
+
+
+def _is_said(value: Any) -> bool:
+    """Whether Python's literals say a value, and pydantic's hold it."""
+    match value:
+        case bool() | str():
+            return True
+        case int():
+            return -(2**63) <= value < 2**63
+        case _:
+            return False
 
 
 def _shape_of_value(value: Any) -> Shape:
     match value:
         case None:
             return {"type": "null"}
-        case bool():
-            return {"type": "boolean"}
         case int():
             return {"type": "integer"}
         case float() | Decimal():

@@ -19,6 +19,7 @@ from pgmqgen.codegen.edits import (
     defer,
     defined_names,
     drop_configs,
+    exact_literals,
     export,
     find_class,
     fit_docstrings,
@@ -188,10 +189,11 @@ def _generate(
 
 def _edit(source: str) -> str:
     source = inline_roots(drop_configs(source))
-    marked = mark_aliased(source)
-    if marked != source:
-        aliased = "from pgmqgen.runtime.models import AliasedModel\n"
-        source = marked.replace(_FUTURE, _FUTURE + aliased, 1)
+    for edit, needed in ((mark_aliased, "AliasedModel"), (exact_literals, "Exactly")):
+        edited = edit(source)
+        if edited != source:
+            line = f"from pgmqgen.runtime.models import {needed}\n"
+            source = edited.replace(_FUTURE, _FUTURE + line, 1)
     return fit_docstrings(name_aliases(source))
 
 

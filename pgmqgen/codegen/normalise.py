@@ -15,7 +15,13 @@ from typing import Any
 from pgmqgen.codegen.classes import Classes, External
 from pgmqgen.codegen.shaper import Shaper
 from pgmqgen.codegen.shapes import Shape, reach
-from pgmqgen.codegen.unions import discriminate, find_ambiguous, harden, make_room
+from pgmqgen.codegen.unions import (
+    discriminate,
+    find_ambiguous,
+    harden,
+    make_room,
+    put_literals_first,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +68,11 @@ def normalise(
     everything = [*shapes.values(), *classes.by_name.values()]
     discriminate(everything, classes.by_name)
     make_room(everything, classes.by_name)
+    ambiguous = [*find_ambiguous(everything, classes.by_name)]
+    for union in ambiguous:
+        put_literals_first(union, classes.by_name)
     is_shared = "#" not in names  # unions of other modules may lead to its classes
-    ambiguous = everything if is_shared else find_ambiguous(everything, classes.by_name)
-    harden(ambiguous, classes.by_name)
+    harden(everything if is_shared else ambiguous, classes.by_name)
     unions = {
         ref: name
         for ref, name in shaper.unions.items()

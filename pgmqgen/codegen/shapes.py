@@ -50,6 +50,11 @@ def tuple_of(shapes: list[Shape]) -> Shape:
     return {"type": "array", "prefixItems": shapes, **bounds}
 
 
+def literal_of(values: Iterable[Any]) -> Shape:
+    """The literal of some texts, integers and truth values, each once: `true` is not 1."""
+    return {"enum": [*{(type(value), value): value for value in values}.values()]}
+
+
 def class_shape(properties: Shape, required: list[str], *, closed: bool, loose: bool) -> Shape:
     """The shape of a class; loose: it takes also what is no object."""
     base = "LooseModel" if loose else "ClosedModel" if closed else "OpenModel"

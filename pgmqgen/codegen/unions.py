@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pgmqgen.codegen.shapes import ANY, NUMBER, Shape, class_of, is_loose, iterate, reach
+from pgmqgen.codegen.shapes import (
+    ANY,
+    NUMBER,
+    Shape,
+    class_of,
+    is_loose,
+    iterate,
+    literal_of,
+    reach,
+)
 
 _STRICT = {"boolean": "StrictBool", "integer": "StrictInt"}
 _BOOLEAN: Shape = {"type": "boolean"}
@@ -18,9 +27,9 @@ def join(shapes: list[Shape]) -> Shape:
     if ANY in plain:
         return ANY
     flat: list[Shape] = []
-    widened = _join_literals([*_widen_literals(plain)])
-    for branch in widened:
-        if branch not in flat and not (branch == _INTEGER and NUMBER in widened):
+    joined = _join_literals(plain)
+    for branch in joined:
+        if branch not in flat and not (branch == _INTEGER and NUMBER in joined):
             flat.append(branch)
     flat.sort(key=_BOOLEAN.__eq__)  # last, for pydantic takes 1.0 for true where it may
     return flat[0] if len(flat) == 1 else {"anyOf": flat}
@@ -37,32 +46,9 @@ def _join_literals(branches: list[Shape]) -> list[Shape]:
     literals = [branch for branch in branches if "enum" in branch]
     if len(literals) < 2:
         return branches
-    values = dict.fromkeys(value for branch in literals for value in branch["enum"])
-    joined = {"enum": [*values]}
+    joined = literal_of(value for branch in literals for value in branch["enum"])
     others = [branch for branch in branches if branch is literals[0] or "enum" not in branch]
     return [joined if branch is literals[0] else branch for branch in others]
-
-
-def _widen_literals(branches: list[Shape]) -> Iterator[Shape]:
-    """Python takes True for 1: a literal of the one kind must not meet the other kind."""
-    kinds = {kind for branch in branches for kind in _scalar_kinds(branch)}
-    if not {bool, int} <= kinds:
-        yield from branches
-        return
-    for branch in branches:
-        yield from _widened(branch)
-
-
-def _widened(branch: Shape) -> Iterator[Shape]:
-    values = branch.get("enum", [])
-    if texts := [value for value in values if isinstance(value, str)]:
-        yield {"enum": texts}
-    if any(type(value) is int for value in values):
-        yield {"type": "integer"}
-    if any(type(value) is bool for value in values):
-        yield {"type": "boolean"}
-    if "enum" not in branch:
-        yield branch
 
 
 def _scalar_kinds(branch: Shape) -> Iterator[type]:
@@ -99,9 +85,8 @@ def _discriminator(tag: str, branches: Sequence[Shape], members: Sequence[Shape]
         value: branch["$ref"]
         for branch, member in zip(branches, members, strict=True)
         for value in member["properties"][tag]["enum"]
-        if isinstance(value, str)
     }
-    return {"propertyName": tag, "mapping": mapping} if mapping else {"propertyName": tag}
+    return {"propertyName": tag, "mapping": mapping}
 
 
 def make_room(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> None:
@@ -139,6 +124,23 @@ def find_ambiguous(shapes: Iterable[Shape], classes: Mapping[str, Shape]) -> Ite
             yield part
 
 
+def put_literals_first(union: Shape, classes: Mapping[str, Shape]) -> None:
+    """Sort the classes of a union: of two that take a value, pydantic chooses the first.
+
+    One with a literal comes before another that takes any text there: what is for all others.
+    """
+    branches = union["anyOf"]
+    places = [place for place, branch in enumerate(branches) if class_of(branch)]
+    members = [branches[place] for place in places]
+    members.sort(key=lambda branch: -_count_literals(classes[class_of(branch)]))
+    for place, member in zip(places, members, strict=True):
+        branches[place] = member
+
+
+def _count_literals(member: Shape) -> int:
+    return sum("enum" in member["properties"][name] for name in member["required"])
+
+
 def _container(branch: Shape, classes: Mapping[str, Shape]) -> str | None:
     if name := class_of(branch):
         return "any" if is_loose(classes[name]) else "object"
@@ -146,15 +148,9 @@ def _container(branch: Shape, classes: Mapping[str, Shape]) -> str | None:
 
 
 def _forbid_coercion(shape: Shape) -> None:
-    kind, values = shape.get("type"), shape.get("enum", ())
+    kind = shape.get("type")
     if kind in _STRICT and "customTypePath" not in shape:
         shape["customTypePath"] = f"pydantic.{_STRICT[kind]}"
-    if any(not isinstance(value, str) for value in values):
-        branches = [*_widened(shape)]
-        for branch in branches:
-            _forbid_coercion(branch)
-        del shape["enum"]
-        shape |= branches[0] if len(branches) == 1 else {"anyOf": branches}
 
 
 def _shared_tags(members: list[Shape]) -> Iterator[str]:
@@ -164,8 +160,6 @@ def _shared_tags(members: list[Shape]) -> Iterator[str]:
         required = all(tag in member["required"] for member in members)
         strict = not any(map(is_loose, members))
         distinct = all(values) and len(known) == len(set(known))
-        texts = all(isinstance(value, str) for value in known)
-        # datamodel-code-generator writes no list of numbers as a tag.
-        numbers = all(type(value) is int for value in known) and len(known) == len(members)
-        if required and strict and distinct and (texts or numbers) and tag.isidentifier():
+        texts = all(isinstance(value, str) for value in known)  # pydantic's tags take True for 1
+        if required and strict and distinct and texts and tag.isidentifier():
             yield tag

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    GetCoreSchemaHandler,
     GetPydanticSchema,
     ModelWrapValidatorHandler,
     SerializationInfo,
@@ -16,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, core_schema
+
+from pgmqgen.numbers import without_fractions
 
 T = TypeVar("T")
 
@@ -52,6 +56,23 @@ def _build_later(kind: Any, _: Any) -> CoreSchema:
 
 Later: TypeAlias = Annotated[T, GetPydanticSchema(_build_later)]
 """A type that is built when its first value comes: pydantic cannot build too many at once."""
+
+
+def _build_exact(kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    known = {(isinstance(value, bool), value) for value in get_args(kind)}
+
+    def check(value: Any) -> Any:
+        if isinstance(value, float | Decimal):
+            value = without_fractions(value)
+        if not isinstance(value, str | int) or (isinstance(value, bool), value) not in known:
+            raise ValueError(f"expected {' or '.join(map(repr, get_args(kind)))}")
+        return value
+
+    return core_schema.no_info_before_validator_function(check, handler(kind))
+
+
+Exactly: TypeAlias = Annotated[T, GetPydanticSchema(_build_exact)]
+"""A `Literal` that tells `True` from 1, which are one for pydantic."""
 
 
 class OpenModel(BaseModel):

@@ -11,7 +11,7 @@ RESERVED_MODULES = frozenset({"handlers", "manifest", "registry", "shared"})
 RESERVED_TYPES = frozenset({
     "AliasedModel", "Annotated", "Any", "AsyncProducer", "AwareDatetime", "BaseModel",
     "ClosedModel", "ConfigDict", "Contract", "contract", "Date", "DateTime", "DecimalNumber",
-    "Field", "Later", "Literal", "LooseModel", "None", "Number", "OpenModel", "Producer", "SCHEMA",
+    "Exactly", "Field", "Later", "Literal", "LooseModel", "None", "Number", "OpenModel", "Producer", "SCHEMA",
     "Time", "TypeAlias", "Uuid", "validate",
 })  # fmt: skip
 """Names that generated modules use themselves."""
