@@ -8,22 +8,26 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from pgmqgen import Backoff, QueueSettings, QueueSpec, Registry
 
 if TYPE_CHECKING:
-    from .order_events import OrderEvent as _order_events
-    from .render_report import RenderReport as _render_report
-    from .send_email import SendEmail as _send_email
+    from . import order_events as _order_events
+    from . import render_report as _render_report
+    from . import send_email as _send_email
 
 
 class _Registry(Registry):
     if TYPE_CHECKING:
 
         @overload
-        def __getitem__(self, name: Literal["order_events"]) -> QueueSpec[_order_events]: ...
+        def __getitem__(
+            self, name: Literal["order_events"]
+        ) -> QueueSpec[_order_events.OrderEvent]: ...
 
         @overload
-        def __getitem__(self, name: Literal["render_report"]) -> QueueSpec[_render_report]: ...
+        def __getitem__(
+            self, name: Literal["render_report"]
+        ) -> QueueSpec[_render_report.RenderReport]: ...
 
         @overload
-        def __getitem__(self, name: Literal["send_email"]) -> QueueSpec[_send_email]: ...
+        def __getitem__(self, name: Literal["send_email"]) -> QueueSpec[_send_email.SendEmail]: ...
 
         @overload
         def __getitem__(self, name: str) -> QueueSpec[Any]: ...

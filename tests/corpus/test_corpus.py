@@ -29,9 +29,9 @@ from tests.equality import exact
 pytestmark = pytest.mark.timeout(600)
 
 
-_RULES = "E,F,W,I,UP,B,SIM,C4,RUF,PIE,RET,A"
-_IGNORED = "E501,RUF001,RUF002,RUF003,UP040"
-"""Rules on the texts that descriptions are made of, and one that Python 3.11 cannot follow."""
+_RULES = "E,F,W,I,N8,UP,B,SIM,C4,RUF,PIE,RET,A"
+_IGNORED = "E501,RUF001,RUF002,RUF003,N815,UP040"
+"""Rules on what schemas say: descriptions and names. And one that Python 3.11 cannot follow."""
 _SOAK = pytest.mark.soak
 _VERSIONS = ["3.11", pytest.param("3.13", marks=_SOAK)]
 _PYRIGHT = {"include": ["corpus_generated"], "typeCheckingMode": "strict"}

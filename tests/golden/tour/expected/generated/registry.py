@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from pgmqgen import Backoff, QueueSettings, QueueSpec, Registry
 
 if TYPE_CHECKING:
-    from .anything import Anything as _anything
-    from .customer_changed import CustomerChanged as _customer_changed
-    from .events import Events as _events
-    from .message import Message as _message
-    from .numbers import Numbers as _numbers
+    from . import anything as _anything
+    from . import customer_changed as _customer_changed
+    from . import events as _events
+    from . import message as _message
+    from . import numbers as _numbers
 
 
 class _Registry(Registry):
     if TYPE_CHECKING:
 
         @overload
-        def __getitem__(self, name: Literal["anything"]) -> QueueSpec[_anything]: ...
+        def __getitem__(self, name: Literal["anything"]) -> QueueSpec[_anything.Anything]: ...
 
         @overload
         def __getitem__(
             self, name: Literal["customer-changed"]
-        ) -> QueueSpec[_customer_changed]: ...
+        ) -> QueueSpec[_customer_changed.CustomerChanged]: ...
 
         @overload
-        def __getitem__(self, name: Literal["events"]) -> QueueSpec[_events]: ...
+        def __getitem__(self, name: Literal["events"]) -> QueueSpec[_events.Events]: ...
 
         @overload
-        def __getitem__(self, name: Literal["message"]) -> QueueSpec[_message]: ...
+        def __getitem__(self, name: Literal["message"]) -> QueueSpec[_message.Message]: ...
 
         @overload
-        def __getitem__(self, name: Literal["numbers"]) -> QueueSpec[_numbers]: ...
+        def __getitem__(self, name: Literal["numbers"]) -> QueueSpec[_numbers.Numbers]: ...
 
         @overload
         def __getitem__(self, name: str) -> QueueSpec[Any]: ...

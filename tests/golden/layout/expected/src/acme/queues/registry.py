@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from pgmqgen import QueueSettings, QueueSpec, Registry
 
 if TYPE_CHECKING:
-    from .ping import Ping as _ping
+    from . import ping as _ping
 
 
 class _Registry(Registry):
     if TYPE_CHECKING:
 
         @overload
-        def __getitem__(self, name: Literal["ping"]) -> QueueSpec[_ping]: ...
+        def __getitem__(self, name: Literal["ping"]) -> QueueSpec[_ping.Ping]: ...
 
         @overload
         def __getitem__(self, name: str) -> QueueSpec[Any]: ...
