@@ -25,6 +25,8 @@ def telling(outline: Outline, errors: Sequence[ValidationError]) -> list[Validat
       which are left once the fault is mended cannot be known. Beside other faults it tells what
       is true, and is told last. `unevaluatedItems` is the same for items.
     """
+    if len(errors) == 1:
+        return list(errors)
     tags = set(_refused_tags(outline, errors))
     plain = [error for error in errors if not _is_unevaluated(error)]
     first = [error for error in plain if outline.union(error) or _about(error) not in tags]

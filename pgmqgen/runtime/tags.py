@@ -78,19 +78,14 @@ class Tag:
         if not found:
             needed = found is not None and all(each and each.required for each in choices.values())
             return [] if needed else list(branches)
-        admitting = {at for at, each in choices.items() if each and each.admits(found[0])}
-        naming = [at for at in branches if at in admitting and at not in self._negating]
-        silent = [at for at in branches if choices[at] is None]
-        return naming or [at for at in branches if at in admitting] or silent
+        admitting = [at for at, each in choices.items() if each and each.admits(found[0])]
+        naming = [at for at in admitting if not self.choices[at].negated]
+        return naming or admitting or [at for at, each in choices.items() if each is None]
 
     @property
     def is_open(self) -> bool:
         """Whether a branch takes all values but some."""
         return any(choice.negated for choice in self.choices.values())
-
-    @property
-    def _negating(self) -> set[int]:
-        return {at for at, choice in self.choices.items() if choice.negated}
 
 
 @dataclass(frozen=True, slots=True)

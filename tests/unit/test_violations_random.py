@@ -21,11 +21,18 @@ _values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_names, inner, max_size=3),
     max_leaves=8,
 )
+_TAGS = [
+    {"const": "a"}, {"const": "b"}, {"enum": ["c", 1]}, {"not": {"enum": ["a", "b"]}},
+    {"required": ["u"], "properties": {"u": {"const": "a"}}},
+    {"required": ["u"], "properties": {"u": {"not": {"const": "a"}}}},
+]  # fmt: skip
 _leaves = st.one_of(
     st.sampled_from([True, False, {"type": "null"}, {"type": "string"}, {"type": ["integer", "null"]}]),
     st.builds(lambda value: {"const": value}, _values),
     st.builds(lambda values: {"enum": values}, st.lists(_scalars, min_size=1, max_size=2)),
     st.builds(lambda limit: {"minimum": limit, "maxLength": limit}, st.integers(0, 2)),
+    st.builds(lambda least, most: {"contains": {"type": "integer"}, "minContains": least, "maxContains": most},
+              st.integers(0, 2), st.integers(1, 2)),
 )  # fmt: skip
 
 
@@ -33,11 +40,10 @@ _leaves = st.one_of(
 def _objects(draw: st.DrawFn, inner: st.SearchStrategy[Any]) -> dict[str, Any]:
     """An object that perhaps has a tag."""
     properties = draw(st.dictionaries(_names, inner, max_size=2))
-    tag = draw(st.sampled_from([None, {"const": "a"}, {"const": "b"}, {"enum": ["c", 1]}]))
     required = draw(st.lists(_names, max_size=2, unique=True))
-    if tag is not None:
+    if (tag := draw(st.sampled_from([None, *_TAGS]))) is not None:
         properties["t"] = tag
-        required = sorted({"t", *required})
+        required = sorted({*required} | draw(st.sampled_from([{"t"}, set()])))
     schema = {"type": "object", "properties": properties, "required": required}
     return schema | draw(
         st.sampled_from([{}, {"title": "Title"}, {"unevaluatedProperties": False}])
@@ -102,7 +108,10 @@ def _is_in(value: Any, pointer: str) -> bool:
 def _all_reasons(errors: Iterable[jsonschema_rs.ValidationError]) -> Iterator[tuple[str, str]]:
     """Pointer and keyword of each error, and of each error of each branch."""
     for error in errors:
-        yield "".join(f"/{escape(step)}" for step in error.instance_path), error.kind.name
+        keyword = error.kind.name
+        if isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Contains):
+            keyword = str(error.schema_path[-1])
+        yield "".join(f"/{escape(step)}" for step in error.instance_path), keyword
         for branch in getattr(error.kind, "context", []):
             yield from _all_reasons(branch)
 
