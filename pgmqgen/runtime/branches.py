@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from pgmqgen.runtime.parts import chain, parts, steps_of
@@ -10,6 +11,7 @@ from pgmqgen.runtime.tags import Tag, Tags
 from pgmqgen.runtime.wording import show
 
 _MOST_TAGS = 3
+_MOST_VALUES = 2
 _MOST_PROPERTIES = 3
 
 Column = list[str | None]
@@ -68,11 +70,13 @@ def _join(*labels: str | None) -> str | None:
 
 def _label(tag: Tag, at: int) -> str | None:
     values = tag.values([at])
-    return f"{'.'.join(tag.path)}: {show(values[0])}" if values else None
+    more = ["..."] if len(values) > _MOST_VALUES else []
+    shown = " or ".join([*map(show, values[:_MOST_VALUES]), *more])
+    return f"{'.'.join(tag.path)}: {shown}" if values else None
 
 
 def _required(root: Any, schema: Any) -> str | None:
     """`{radius, unit}`: what tells an object from others that has no other name."""
     names = dict.fromkeys(n for part in parts(root, schema) for n in part.get("required", ()))
-    shown = [*names][:_MOST_PROPERTIES] + ["..."] * (len(names) > _MOST_PROPERTIES)
-    return f"{{{', '.join(shown)}}}" if shown else None
+    more = ["..."] if len(names) > _MOST_PROPERTIES else []
+    return f"{{{', '.join([*islice(names, _MOST_PROPERTIES), *more])}}}" if names else None

@@ -89,7 +89,21 @@ def _explain(
         elif contained := outline.contained(error):
             yield here.violation(str(error.schema_path[-1]), _shortfall(contained))
         else:
-            yield here.violation(error.kind.name, error.message)
+            yield here.violation(error.kind.name, _message(error))
+
+
+def _message(error: ValidationError) -> str:
+    """What jsonschema-rs says of an error, or the same without terms of JSON Schema."""
+    match error.kind:
+        case ValidationErrorKind.Constant() | ValidationErrorKind.Enum():
+            options = _listed_values(error)
+            if not any(isinstance(value, (dict, list)) for value in (*options, error.instance)):
+                return expected(options, error.instance)
+        case ValidationErrorKind.UnevaluatedItems() | ValidationErrorKind.UnevaluatedProperties():
+            return error.message.replace("Unevaluated", "Additional", 1)
+        case ValidationErrorKind.FalseSchema():
+            return "no value is allowed here"
+    return error.message
 
 
 def _shortfall(contained: Contained) -> str:
@@ -226,9 +240,12 @@ def _expected_types(outline: Outline, error: ValidationError, value: Any) -> lis
 
 def _options(errors: Sequence[ValidationError]) -> list[Any]:
     """The values that a branch admits, if it refuses a value only for not being one of them."""
-    if len(errors) != 1 or errors[0].instance_path:
-        return []
-    match errors[0].kind:
+    return _listed_values(errors[0]) if len(errors) == 1 and not errors[0].instance_path else []
+
+
+def _listed_values(error: ValidationError) -> list[Any]:
+    """The values of the `const` or `enum` that an error is of, if it is of one."""
+    match error.kind:
         case ValidationErrorKind.Constant(value):
             return [value]
         case ValidationErrorKind.Enum(values):

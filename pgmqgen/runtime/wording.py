@@ -16,24 +16,25 @@ _TYPES = ("object", "array", "string", "number", "integer", "boolean", "null")
 _LONGEST_VALUE = 60
 _LONGEST_MESSAGE = 400
 _MOST_VALUES = 10
-_MOST_COMPARED = 1000
+_MOST_COMPARED = 300
 
 
 def expected(options: Sequence[Any], *got: Any) -> str:
     """What is expected of a value, what it was, and which option was perhaps meant."""
-    shown = [show(option) for option in unique(options)]
-    message = f"expected {'one of ' if len(shown) > 1 else ''}{listed(shown)}"
+    shown = [show(option) for option in unique(options[:_MOST_COMPARED])]
+    more = len(options[_MOST_COMPARED:])
+    message = f"expected {'one of ' if len(shown) > 1 else ''}{listed(shown, more)}"
     for value in got:
         message += f"; got `{show(value)}`"
-        if close := get_close_matches(show(value), shown[:_MOST_COMPARED], n=1):
+        if isinstance(value, str) and (close := get_close_matches(show(value), shown, n=1)):
             message += f"; did you mean `{close[0]}`?"
     return message
 
 
-def listed(names: Sequence[str]) -> str:
-    """Names in backticks; of very many the first few."""
+def listed(names: Sequence[str], more: int = 0) -> str:
+    """Names in backticks; of very many the first few, and how many more there are."""
     text = ", ".join(f"`{shorten(name, _LONGEST_VALUE)}`" for name in names[:_MOST_VALUES])
-    more = len(names) - _MOST_VALUES
+    more += len(names[_MOST_VALUES:])
     return f"{text} and {more} more" if more > 0 else text
 
 

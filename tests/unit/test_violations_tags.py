@@ -69,7 +69,7 @@ _TOGETHER = {
         ({"kind": "a", "version": 2, "n": "x"}, '/n: "x" is not of type "integer" (in `kind: a, version: 2`) [type]'),
         ({"kind": "a", "version": 1, "n": 1}, '/n: 1 is not of type "string" (in `kind: a, version: 1`) [type]'),
         ({"kind": "b", "version": 1, "n": 1}, '/n: 1 is not of type "null" (in `kind: b`) [type]'),
-        ({"kind": "b", "version": 2, "n": None}, "/version: 1 was expected (in `kind: b`) [const]"),
+        ({"kind": "b", "version": 2, "n": None}, "/version: expected `1`; got `2` (in `kind: b`) [const]"),
         ({"kind": "a", "version": 3, "n": 1}, "/version: expected one of `1`, `2`; got `3` [oneOf]"),
         ({"kind": "a", "n": 1}, "(root): property `version` is missing: expected one of `1`, `2` [oneOf]"),
         ({"kind": "x", "version": 2}, "/kind: expected one of `a`, `b`; got `x` [oneOf]"),
@@ -133,12 +133,15 @@ def test_what_tells_most_is_asked_first() -> None:
     sizes = {"a": ["S", "M", "L"], "b": ["L", "XL"], "c": ["S", "XL"]}
     branches = [_object(size={"enum": sizes[at]}, type={"const": at}) for at in sizes]
     (told,) = _told({"oneOf": branches}, {"type": "a", "size": "XL"})
-    assert told == '/size: "XL" is not one of "S", "M" or "L" (in `type: a`) [enum]'
+    assert (
+        told
+        == "/size: expected one of `S`, `M`, `L`; got `XL`; did you mean `L`? (in `type: a`) [enum]"
+    )
 
 
 def test_of_like_tags_the_first_in_the_schema_is_asked() -> None:
     branches = [_object(type={"const": at}, sub={"const": at}) for at in "ab"]
-    told = '/sub: "a" was expected (in `type: a`) [const]'
+    told = "/sub: expected `a`; got `b` (in `type: a`) [const]"
     assert _told({"oneOf": branches}, {"type": "a", "sub": "b"}) == [told]
 
 

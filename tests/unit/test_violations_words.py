@@ -25,7 +25,7 @@ _UNION = {
 }
 _REFERENCE = {"$ref": "#/$defs/Base", "$defs": {"Base": {"properties": {"a": {"type": "null"}}}}}
 _CLOSED = {"unevaluatedProperties": False}
-_NOT_ALLOWED = "Unevaluated properties are not allowed"
+_NOT_ALLOWED = "Additional properties are not allowed"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,33 @@ def test_items_that_an_array_lacks(schema: Any, value: Any, told: str) -> None:
         _told({"items": {"type": ["integer", "string", "object"]}, **schema}, value)[0]
         == f"(root): {told}"
     )
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "told"),
+    [
+        ({"const": "on"}, "no", "expected `on`; got `no` [const]"),
+        ({"enum": ["card", "cash"]}, "crd", "expected one of `card`, `cash`; got `crd`; did you mean `card`? [enum]"),
+        ({"enum": list(range(400))}, -1, "expected one of `0`, `1`, `2`, `3`, `4`, `5`, `6`, `7`, `8`, `9` and 390 more; got `-1` [enum]"),
+        ({"const": [1, 2]}, 3, "[1,2] was expected [const]"),
+        ({"enum": [1, 2]}, {"a": 1}, '{"a":1} is not one of 1 or 2 [enum]'),
+        (False, 1, "no value is allowed here [falseSchema]"),
+        ({"unevaluatedItems": False}, [1], "Additional items are not allowed ('1' was unexpected) [unevaluatedItems]"),
+    ],
+)  # fmt: skip
+def test_values_that_are_not_allowed(schema: Any, value: Any, told: str) -> None:
+    assert _told(schema, value) == [f"(root): {told}"]
+
+
+def test_a_branch_for_several_values_is_called_by_the_first_of_them() -> None:
+    values = [["a"], ["b", "c"], ["d", "e", "f"]]
+    branches = [{"required": ["t", "n"], "properties": {"t": {"enum": each}}} for each in values]
+    names = [_told({"oneOf": branches}, {"t": each[0]})[0].partition("(in ")[2] for each in values]
+    assert names == [
+        "`t: a`) [required]",
+        "`t: b or c`) [required]",
+        "`t: d or e or ...`) [required]",
+    ]
 
 
 def _node(name: str, *below: str) -> dict[str, Any]:
