@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 from pgmqgen.runtime.parts import chain, parts, steps_of
@@ -30,7 +29,7 @@ def name_branches(root: Any, branches: Sequence[Any], tags: Tags) -> tuple[str, 
         [_definition(chain) for chain in chains],
         *_columns_of_tags(tags.tags, len(branches)),
         [_first_text(chain, "type") for chain in chains],
-        [_required(root, branch) for branch in branches],
+        _column_of_required(root, branches),
     ]
     names = [place_name(at) for at in range(len(branches))]
     for column in reversed(columns):
@@ -75,8 +74,17 @@ def _label(tag: Tag, at: int) -> str | None:
     return f"{'.'.join(tag.path)}: {shown}" if values else None
 
 
-def _required(root: Any, schema: Any) -> str | None:
-    """`{radius, unit}`: what tells an object from others that has no other name."""
-    names = dict.fromkeys(n for part in parts(root, schema) for n in part.get("required", ()))
+def _column_of_required(root: Any, branches: Sequence[Any]) -> Column:
+    """`{radius, unit}`: what a branch requires, but for what all require."""
+    each = [
+        dict.fromkeys(name for part in parts(root, branch) for name in part.get("required", ()))
+        for branch in branches
+    ]
+    some = [set(names) for names in each if names]
+    shared = set.intersection(*some) if len(some) > 1 else set()
+    return [_braced([name for name in names if name not in shared]) for names in each]
+
+
+def _braced(names: Sequence[str]) -> str | None:
     more = ["..."] if len(names) > _MOST_PROPERTIES else []
-    return f"{{{', '.join([*islice(names, _MOST_PROPERTIES), *more])}}}" if names else None
+    return f"{{{', '.join([*names[:_MOST_PROPERTIES], *more])}}}" if names else None

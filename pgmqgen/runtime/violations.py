@@ -39,9 +39,6 @@ class _Branch:
     note: str = ""
     is_named: bool = True
 
-    def __str__(self) -> str:
-        return listed([self.name]) + self.note
-
 
 @dataclass(frozen=True, slots=True)
 class _Place:
@@ -57,8 +54,10 @@ class _Place:
         return replace(self, branches=(branch, *self.branches))
 
     def violation(self, keyword: str, message: str) -> Violation:
-        named = " of ".join(map(str, self._shown))
-        suffix = f" (in {named})" if named else ""
+        shown = self._shown
+        guess = next((branch for branch in shown if branch.note), None)
+        names = [listed([each.name]) + (each.note if each is guess else "") for each in shown]
+        suffix = f" (in {' of '.join(names)})" if names else ""
         return Violation(self.pointer, keyword, shorten(message) + suffix)
 
     @property

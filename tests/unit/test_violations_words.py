@@ -214,17 +214,24 @@ def test_places_of_branches_are_not_told_in_a_row() -> None:
     assert _told(named, 1) == ["(root): 1 is less than the minimum of 3 (in `Large`) [minimum]"]
 
 
+def test_of_guesses_within_guesses_the_innermost_is_called_one() -> None:
+    closest = {"anyOf": [{"title": "A", "minProperties": 3}, {"title": "B", "maxProperties": 0}]}
+    schema = {"anyOf": [{"title": "C", **closest}, {"title": "D", "required": ["x", "y"]}, False]}
+    told = '(root): {"z":1} has less than 3 properties (in `A`, the closest of 2 branches of `C`) [minProperties]'
+    assert _told(schema, {"z": 1}) == [told]
+
+
 def test_a_branch_without_a_name_is_called_by_what_it_requires() -> None:
-    sides = [["radius"], ["width", "height"], ["a", "b", "c", "angle"]]
+    """What all of them require is left out."""
     branches = [
-        {"required": names, "properties": {name: {"type": "number"} for name in names}}
-        for names in sides
+        {"required": [*sides, "unit"], "properties": {name: {"type": "number"} for name in sides}}
+        for sides in (["radius"], ["width", "height"], ["a", "b", "c", "angle"])
     ]
     note = "the closest of 3 branches"
     told = f'/radius: "x" is not of type "number" (in `{{radius}}`, {note}) [type]'
-    assert _told({"anyOf": branches}, {"radius": "x"}) == [told]
+    assert _told({"anyOf": branches}, {"unit": 1, "radius": "x"}) == [told]
     told = f'/angle: "x" is not of type "number" (in `{{a, b, c, ...}}`, {note}) [type]'
-    assert _told({"anyOf": branches}, {"a": 1, "b": 2, "c": 3, "angle": "x"}) == [told]
+    assert _told({"anyOf": branches}, {"unit": 1, "a": 1, "b": 2, "c": 3, "angle": "x"}) == [told]
 
 
 def test_what_all_branches_refuse_is_told_of_none() -> None:
