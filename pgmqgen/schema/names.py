@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 import unicodedata
 
 RESERVED_MODULES = frozenset({"handlers", "manifest", "registry", "shared"})
@@ -23,6 +24,19 @@ def module_name(queue: str) -> str:
     """Name of the package of a queue: the queue's name as an identifier."""
     name = "".join(char if _fits(char) else "_" for char in _normal(queue))
     return name if name.isidentifier() else f"queue_{name}"
+
+
+def is_reserved(module: str) -> bool:
+    """Whether no queue's package may have a name."""
+    return module in RESERVED_MODULES or keyword.iskeyword(module) or module.startswith("__")
+
+
+def allowed_name(text: str, most: int) -> str:
+    """A name that pgmq takes for a queue, as much like a text as `most` bytes allow."""
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()
+    name = re.sub(r"[\W_]{2,}|[^\w-]", "_", words).strip("_-")
+    cut = name.encode()[:most].decode(errors="ignore").strip("_-") or "queue"
+    return f"{cut}_queue" if is_reserved(module_name(cut)) else cut
 
 
 def class_prefix(queue: str) -> str:

@@ -13,7 +13,9 @@ from pgmqgen.codegen.class_names import class_name
 from pgmqgen.schema.names import (
     BUILTIN_TYPES,
     RESERVED_TYPES,
+    allowed_name,
     class_prefix,
+    is_reserved,
     module_name,
     pascal_case,
     payload_name,
@@ -81,6 +83,31 @@ def test_every_queue_has_a_module(queue: str) -> None:
     name = module_name(queue)
     assert name.isidentifier()
     assert unicodedata.normalize("NFKC", name) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("OrderPaid", "order_paid"),
+        ("my queue;x", "my_queue_x"),
+        ("a--b-c", "a_b-c"),
+        ("Class", "class_queue"),
+        ("__", "queue"),
+        ("é" * 40, "é" * 23),
+    ],
+)
+def test_a_name_that_is_allowed(text: str, name: str) -> None:
+    assert allowed_name(text, 47) == name
+
+
+@given(st.text())
+def test_every_text_has_a_name_that_is_allowed(text: str) -> None:
+    name = allowed_name(text, 43)
+    assert name == name.lower()
+    assert 0 < len(name.encode()) <= 43
+    assert all(char.isalnum() or char in "_-" for char in name)
+    assert "--" not in name
+    assert not is_reserved(module_name(name))
 
 
 @given(st.text())

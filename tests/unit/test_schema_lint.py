@@ -83,9 +83,9 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
         ('{"x-pgmq": 3}', "q.json:1:12 PGQ302", "expected an object, got `3`", None),
         ('{"x-pgmq": {"queue": ""}}', "q.json:1:22 PGQ302", "`queue`: expected the name of a queue, got ``", None),
         ('{"x-pgmq": {"schedule": "@daily"}}', "q.json:1:13 PGQ303", "`schedule` is not supported yet", "remove `schedule`"),
-        ('{"x-pgmq": {"queue": "Big"}}', "q.json:1:22 PGQ401", "the name `Big` has capitals, which pgmq turns into small letters", 'rename the file, or set "queue": "big" in `x-pgmq`'),
-        ('{"x-pgmq": {"queue": "a;b"}}', "q.json:1:22 PGQ401", "pgmq refuses the name `a;b` because of `;`", "use letters, digits and underscores"),
-        ('{"x-pgmq": {"queue": "a--b"}}', "q.json:1:22 PGQ401", "pgmq refuses the name `a--b` because of `--`", "use letters, digits and underscores"),
+        ('{"x-pgmq": {"queue": "Big"}}', "q.json:1:22 PGQ401", "the name `Big` has capitals, which pgmq turns into small letters", 'set "queue": "big" in `x-pgmq`'),
+        ('{"x-pgmq": {"queue": "a;b"}}', "q.json:1:22 PGQ401", "pgmq refuses the name `a;b` because of `;`", 'set "queue": "a_b" in `x-pgmq`'),
+        ('{"x-pgmq": {"queue": "a--b"}}', "q.json:1:22 PGQ401", "pgmq refuses the name `a--b` because of `--`", 'set "queue": "a_b" in `x-pgmq`'),
         ('{"x-pgmq": {"queue": "class"}}', "q.json:1:22 PGQ403", "`class` cannot be a queue's module: the name is reserved", "rename it, for example to `class_queue`"),
         ('{"x-pgmq": {"queue": "registry"}}', "q.json:1:22 PGQ403", "`registry` cannot be a queue's module: the name is reserved", "rename it, for example to `registry_queue`"),
     ],
@@ -108,10 +108,19 @@ def test_names_that_are_too_long(tmp_path: Path) -> None:
         == f"dead-letter queue: the name `{long}_dlq` has 48 bytes, and pgmq allows 47"
     )
     assert second.message == f"the name `{longer}` has 48 bytes, and pgmq allows 47"
-    assert "`dead_letter_queue` in `x-pgmq`" in (first.hint or "")
+    assert first.hint == f'set "dead_letter_queue": "{"q" * 43}_dlq" in `x-pgmq`'
+    name = "q" * 43
+    assert second.hint == f'rename the file to `{name}.json`, or set "queue": "{name}" in `x-pgmq`'
     short = {"x-pgmq": {"dead_letter_queue": "dead"}}
     (tmp_path / "schemas" / f"{longer}.json").unlink()
     assert _load(tmp_path, {f"{long}.json": short}).diagnostics == ()
+
+
+def test_the_place_of_a_wrong_name_of_a_dead_letter_queue(tmp_path: Path) -> None:
+    text = '{"x-pgmq": {\n"dead_letter_queue": "Dead;Letters"}}'
+    (found,) = _load(tmp_path, {"q.json": text}).diagnostics
+    assert _brief(found) == "q.json:2:22 PGQ401"
+    assert found.hint == 'set "dead_letter_queue": "dead_letters" in `x-pgmq`'
 
 
 def test_length_is_counted_as_postgresql_does(tmp_path: Path) -> None:

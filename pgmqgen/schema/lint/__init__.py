@@ -13,6 +13,7 @@ from pgmqgen.schema.drafts import Dialect
 from pgmqgen.schema.lint import (
     contradictions,
     evolution,
+    foreign,
     keywords,
     metaschema,
     objects,
@@ -55,5 +56,5 @@ def lint_source(source: Source, dialect: Dialect | None) -> Iterator[Diagnostic]
 
 def lint_meaning(subject: Subject) -> Iterator[Diagnostic]:
     """Check what a sound file says, and what it cannot mean."""
-    for family in (keywords, contradictions, values, unions, objects, evolution):
+    for family in (keywords, foreign, contradictions, values, unions, objects, evolution):
         yield from family.check(subject)

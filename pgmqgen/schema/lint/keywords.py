@@ -1,4 +1,4 @@
-"""Keywords without effect: misspelt, of another draft, beside a `$ref`, of another type."""
+"""Keywords without effect: misspelt, beside a `$ref`, of another type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import jsonschema_rs
 
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.queue import suggest
-from pgmqgen.schema.drafts import INERT_BESIDE_REF, MEANINGLESS
+from pgmqgen.schema.drafts import INERT_BESIDE_REF
 from pgmqgen.schema.keywords import LISTED, NAMED, ONE
 from pgmqgen.schema.lint.rule import warning
 from pgmqgen.schema.lint.subject import Subject, types
@@ -39,15 +39,6 @@ UNTYPED = warning(
     bad='{\n  "properties": {"total": {"type": "number"}}\n}',
     good='{\n  "type": "object",\n  "properties": {"total": {"type": "number"}}\n}',
 )
-OTHER_DRAFT = warning(
-    "PGQ114",
-    "a keyword that its draft does not have",
-    "A schema is read as the draft that `$schema` names, which ignores keywords of others.",
-    bad='{\n  "$schema": "http://json-schema.org/draft-07/schema#",\n  "type": "array",\n'
-    '  "prefixItems": [{"type": "string"}]\n}',
-    good='{\n  "$schema": "http://json-schema.org/draft-07/schema#",\n  "type": "array",\n'
-    '  "items": [{"type": "string"}]\n}',
-)
 BESIDE_REF = warning(
     "PGQ115",
     "a keyword beside `$ref`, in a draft where that stands alone",
@@ -66,7 +57,7 @@ OTHER_TYPE = warning(
     bad='{\n  "type": "integer",\n  "minLength": 3\n}',
     good='{\n  "type": "integer",\n  "minimum": 3\n}',
 )
-RULES = (MISSPELT, FORMAT, UNTYPED, OTHER_DRAFT, BESIDE_REF, OTHER_TYPE)
+RULES = (MISSPELT, FORMAT, UNTYPED, BESIDE_REF, OTHER_TYPE)
 
 _OF_TYPE = {
     ("string",): ("maxLength", "minLength", "pattern"),
@@ -102,7 +93,7 @@ _PLAIN_PLACES = ("additionalProperties", "items")
 def check(subject: Subject) -> Iterator[Diagnostic]:
     """Check the keywords of every schema of a file."""
     for pointer, schema in subject.written:
-        for rule in (_spelling, _format, _type, _draft, _beside_ref, _other_type):
+        for rule in (_spelling, _format, _type, _beside_ref, _other_type):
             yield from rule(subject, pointer, schema)
 
 
@@ -152,16 +143,6 @@ def _type(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterator[Dia
         place = subject.source.key_place((*at, "properties"))
         message = "`properties` without a `type`: values that are no objects are valid too"
         yield UNTYPED.at(subject.source, place, message, hint='add "type": "object"')
-
-
-def _draft(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterator[Diagnostic]:
-    draft = subject.dialect.draft
-    for keyword in MEANINGLESS[draft]:
-        if keyword in schema:
-            place = subject.source.key_place((*at, keyword))
-            message = f"`{keyword}` has no effect in `{draft}`"
-            hint = "use the draft's own keyword, or name another draft with `$schema`"
-            yield OTHER_DRAFT.at(subject.source, place, message, hint=hint)
 
 
 def _beside_ref(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterator[Diagnostic]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,7 +11,7 @@ from itertools import pairwise
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.queue import MAX_NAME_LENGTH, QueueSettings
 from pgmqgen.schema.lint.rule import ORDER, Rule
-from pgmqgen.schema.names import RESERVED_MODULES, module_name
+from pgmqgen.schema.names import allowed_name, is_reserved, module_name
 from pgmqgen.schema.settings import KEYWORD
 from pgmqgen.schema.source import Source
 from pgmqgen.schema.text import Place
@@ -122,29 +121,41 @@ def check_modules(modules: Iterable[tuple[tuple[str, ...], Source]]) -> Iterator
 
 def _check_pgmq_names(declarations: Sequence[Declaration]) -> Iterator[Diagnostic]:
     for declared in declarations:
-        problem = _name_problem(declared.name)
-        if problem is None and declared.settings:
-            problem = _name_problem(declared.settings.dlq)
-            problem = problem and (f"dead-letter queue: {problem[0]}", problem[1])
-        if problem:
-            message, hint = problem
-            yield PGMQ_NAME.at(declared.source, declared.place, message, hint=hint)
+        if problem := _name_problem(declared.name):
+            hint = _rename_queue(declared)
+            yield PGMQ_NAME.at(declared.source, declared.place, problem, hint=hint)
+        elif declared.settings and (problem := _name_problem(declared.settings.dlq)):
+            place = declared.source.values.get((KEYWORD, "dead_letter_queue"), declared.place)
+            message, hint = f"dead-letter queue: {problem}", _rename_dead_letters(declared)
+            yield PGMQ_NAME.at(declared.source, place, message, hint=hint)
 
 
-def _name_problem(name: str) -> tuple[str, str] | None:
+def _name_problem(name: str) -> str | None:
     # PostgreSQL counts bytes where it cuts a table's name.
     if (length := len(name.encode())) > MAX_NAME_LENGTH:
-        message = f"the name `{name}` has {length} bytes, and pgmq allows {MAX_NAME_LENGTH}"
-        return message, "set a shorter name with `queue` or `dead_letter_queue` in `x-pgmq`"
+        return f"the name `{name}` has {length} bytes, and pgmq allows {MAX_NAME_LENGTH}"
     if name != name.lower():
-        message = f"the name `{name}` has capitals, which pgmq turns into small letters"
-        return message, f'rename the file, or set "queue": "{name.lower()}" in `x-pgmq`'
+        return f"the name `{name}` has capitals, which pgmq turns into small letters"
     if refused := re.search(r"\$|;|--|'", name):
-        message = f"pgmq refuses the name `{name}` because of `{refused[0]}`"
-        return message, "use letters, digits and underscores"
+        return f"pgmq refuses the name `{name}` because of `{refused[0]}`"
     if not name.strip() or re.search(r"[\x00-\x1f\"\\/]", name):
-        return f"`{name}` cannot be the name of a queue", "use letters, digits and underscores"
+        return f"`{name}` cannot be the name of a queue"
     return None
+
+
+def _rename_queue(declared: Declaration) -> str:
+    name = allowed_name(declared.name, MAX_NAME_LENGTH - len("_dlq"))
+    setting = f'set "queue": "{name}" in `x-pgmq`'
+    if (KEYWORD, "queue") in declared.source.values:
+        return setting
+    return f"rename the file to `{name}{declared.source.path.suffix}`, or {setting}"
+
+
+def _rename_dead_letters(declared: Declaration) -> str:
+    given = declared.settings and declared.settings.dead_letter_queue
+    name = allowed_name(given or declared.name, MAX_NAME_LENGTH - len("_dlq"))
+    name = name if given else f"{name}_dlq"
+    return f'set "dead_letter_queue": "{name}" in `x-pgmq`'
 
 
 def _check_claims(declarations: Sequence[Declaration]) -> Iterator[Diagnostic]:
@@ -160,7 +171,7 @@ def _check_claims(declarations: Sequence[Declaration]) -> Iterator[Diagnostic]:
 def _check_reserved(declarations: Sequence[Declaration]) -> Iterator[Diagnostic]:
     for declared in declarations:
         module = module_name(declared.name)
-        if module in RESERVED_MODULES or keyword.iskeyword(module) or module.startswith("__"):
+        if is_reserved(module):
             message = f"`{module}` cannot be a queue's module: the name is reserved"
             hint = f"rename it, for example to `{module.strip('_')}_queue`"
             yield RESERVED.at(declared.source, declared.place, message, hint=hint)

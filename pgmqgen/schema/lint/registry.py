@@ -6,6 +6,7 @@ from pgmqgen.schema.lint import (
     contradictions,
     elsewhere,
     evolution,
+    foreign,
     keywords,
     metaschema,
     names,
@@ -18,7 +19,7 @@ from pgmqgen.schema.lint import (
 from pgmqgen.schema.lint.rule import Rule
 
 _FAMILIES = (
-    syntax, metaschema, keywords, patterns, contradictions, values, unions, objects, elsewhere, names,
+    syntax, metaschema, keywords, foreign, patterns, contradictions, values, unions, objects, elsewhere, names,
     evolution,
 )  # fmt: skip
 RULES: dict[str, Rule] = {
