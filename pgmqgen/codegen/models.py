@@ -82,7 +82,8 @@ def make_models(
     with _refuse_deep(module):
         normal = normalise(schema, {"#": payload}, taken=taken, externals=externals)
         types = {payload: normal.shapes["#"]}
-        return _recall(memory, normal.classes, types, normal.imports, module, payload)
+        kept = reach(types.values(), normal.classes)
+        return _recall(memory, kept, types, normal.imports, module, payload)
 
 
 def make_exports(

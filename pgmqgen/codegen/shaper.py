@@ -54,6 +54,7 @@ class Shaper:
         self._shapes: dict[str, Shape] = {}  # of the references that lead to no class
         self._open: list[str] = []  # references whose targets are being shaped
         self._met: set[str] = set()  # those of them that were met again
+        self._is_deferring = False  # whether classes wait for the shape of the reference around
         self._pending: deque[tuple[str, Shape]] = deque()
 
     def payload(self, name: str) -> Shape:
@@ -63,7 +64,7 @@ class Shaper:
         flat = self._flattener.flatten(self._schema)
         if not self._flattener.is_class(flat):
             self._classes.reserve(name)
-            return self._shape(self._schema, name)
+            return self._referenced_shape("#", self._schema, name)
         self._links["#"] = self._classes.add(name)
         self._classes.by_name[name] = self._class(flat, name)
         return class_ref(name)
@@ -99,7 +100,7 @@ class Shaper:
         flat, inlined = self._flattener.trace(schema)
         if (again := self._find_open(inlined)) is not None:
             return self._reference(again, name)
-        with self._opened(inlined):
+        with self._opened(inlined, defer=self._is_deferring and not inlined):
             return _describe(self._flat_shape(flat, name), schema)
 
     def _flat_shape(self, flat: Shape, name: str) -> Shape:
@@ -149,6 +150,9 @@ class Shaper:
             return {"type": "object", "additionalProperties": self._values(flat, name) or True}
         base = class_name(flat.get("title")) or name
         own = self._classes.add(base)
+        if self._is_deferring:
+            self._pending.append((own, flat))
+            return class_ref(own)
         return class_ref(self._classes.settle(own, self._class(flat, base)))
 
     def _values(self, flat: Shape, name: str) -> Shape:
@@ -195,7 +199,7 @@ class Shaper:
             return self._flat_shape(base, name)
         untitled = {key: value for key, value in base.items() if key not in ANNOTATIONS}
         own = (class_name(last_step(inlined[0])) if inlined else None) or own
-        with self._opened(inlined):
+        with self._opened(inlined, defer=self._is_deferring):
             return self._flat_shape(merge(untitled, flat), own)
 
     def _reference(self, ref: str, name: str) -> Shape:
@@ -216,7 +220,7 @@ class Shaper:
 
     def _referenced_shape(self, ref: str, target: Any, name: str) -> Shape:
         outside, self._met = self._met, set()
-        with self._opened([ref]):
+        with self._opened([ref], defer=self._is_deferring or not self._open):
             shape = self._shape(target, name)
         if sum(1 for _ in iterate([shape])) > _LARGEST:
             shape = ANY
@@ -231,11 +235,18 @@ class Shaper:
         return class_ref(own)
 
     @contextmanager
-    def _opened(self, refs: list[str]) -> Iterator[None]:
+    def _opened(self, refs: list[str], *, defer: bool) -> Iterator[None]:
+        """Know what is being shaped.
+
+        defer: name classes now and shape them when the reference around has its shape, since they
+        may lead back to it. Not where several schemas went into one: that may be new each time.
+        """
+        outside, self._is_deferring = self._is_deferring, defer
         self._open += refs
         try:
             yield
         finally:
+            self._is_deferring = outside
             del self._open[len(self._open) - len(refs) :]
             self._met.intersection_update(self._open)
 

@@ -66,6 +66,46 @@ def test_what_is_cut_off_inside_of_itself_is_whole_elsewhere() -> None:
     assert properties == {"a": {"type": "array", "items": cut}, "b": whole}
 
 
+_LEAF = _object(kind={"const": "leaf"}, text=TEXT) | {"required": ["kind"]}
+_MANY = {"type": "array", "items": _step("tree")}
+_BRANCH = _object(kind={"const": "branch"}, parts=_MANY) | {"required": ["kind"]}
+
+
+@pytest.mark.parametrize(
+    ("tree", "definitions"),
+    [
+        ({"oneOf": [_LEAF, _BRANCH]}, {}),
+        ({"properties": {"id": TEXT}, "oneOf": [_LEAF, _BRANCH]}, {}),
+        ({"oneOf": [_step("leaf"), _step("branch")]}, {"leaf": _LEAF, "branch": _BRANCH}),
+        (
+            {"properties": {"id": TEXT}, "oneOf": [_step("leaf"), _step("branch")]},
+            {"leaf": _LEAF, "branch": _BRANCH},
+        ),
+    ],
+)
+def test_a_union_whose_branches_lead_back_to_it(tree: Any, definitions: Any) -> None:
+    schema = _object(root=_step("tree")) | {"$defs": {"tree": tree, **definitions}}
+    normal = _normalise(schema)
+    assert [*normal.classes] == ["Payload", "Leaf", "Branch"]
+    root = normal.classes["Payload"]["properties"]["root"]
+    assert root["anyOf"] == [{"$ref": "#/$defs/Leaf"}, {"$ref": "#/$defs/Branch"}]
+    assert normal.classes["Branch"]["properties"]["parts"] == {"type": "array", "items": root}
+
+
+def test_a_root_that_leads_back_to_itself() -> None:
+    node = _object(text=TEXT, next={"$ref": "#"})
+    normal = _normalise({"anyOf": [{"type": "null"}, node]})
+    (name,) = normal.classes
+    assert normal.shapes["#"] == {"anyOf": [{"type": "null"}, {"$ref": f"#/$defs/{name}"}]}
+    assert normal.classes[name]["properties"]["next"] == normal.shapes["#"]
+
+
+def test_a_union_of_several_schemas_that_leads_back_to_itself_ends() -> None:
+    again = {"oneOf": [_step("b")], "properties": {"q": TEXT}}
+    normal = _normalise(_object(n=again) | {"$defs": {"b": _object(p=again)}})
+    assert normal.classes["Payload"]["properties"]["n"] == {"$ref": "#/$defs/B"}
+
+
 def test_equal_objects_of_one_name_are_one_class() -> None:
     def place(**more: Any) -> dict[str, Any]:
         return _object(url=_object(text=TEXT, **more))
