@@ -7,6 +7,8 @@ import copy
 import textwrap
 from collections.abc import Collection, Iterator, Mapping
 
+from pgmqgen.codegen.shapes import EXTRA
+
 _LINE_LENGTH = 100
 
 
@@ -91,6 +93,17 @@ def mark_aliased(source: str) -> str:
     return b"".join(lines).decode()
 
 
+def type_extras(source: str) -> str:
+    """Say as pydantic does what type the properties of a class have that are no fields."""
+    lines = _lines(source)
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=kind) if name == EXTRA:
+                text = f"    __pydantic_extra__: {ast.unparse(kind)} = Field(init=False)\n"
+                lines[node.lineno - 1] = text.encode()
+    return b"".join(lines).decode()
+
+
 def exact_literals(source: str) -> str:
     """Put `Exactly` around literals that are not all text: pydantic takes True for 1."""
     found = [
@@ -162,7 +175,7 @@ def export(source: str, names: tuple[str, ...]) -> str:
 def defer(source: str, far: Mapping[str, Collection[str]]) -> str:
     """Put `Later` around the types of fields that lead from a class to certain others."""
     found = [
-        field.annotation
+        _deferrable(field)
         for node in ast.parse(source).body
         if isinstance(node, ast.ClassDef) and node.name in far
         for field in node.body
@@ -174,6 +187,17 @@ def defer(source: str, far: Mapping[str, Collection[str]]) -> str:
         after = lines[(node.end_lineno or 0) - 1][node.end_col_offset :]
         lines[node.lineno - 1 : node.end_lineno] = [before + _deferred(node).encode() + after]
     return b"".join(lines).decode()
+
+
+def _deferrable(field: ast.AnnAssign) -> ast.expr:
+    match field:
+        case ast.AnnAssign(
+            target=ast.Name(id="__pydantic_extra__"),
+            annotation=ast.Subscript(slice=ast.Tuple(elts=[_, values])),
+        ):
+            return values  # for pydantic looks for a dict there
+        case _:
+            return field.annotation
 
 
 def _deferred(annotation: ast.expr) -> str:

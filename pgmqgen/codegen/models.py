@@ -26,6 +26,7 @@ from pgmqgen.codegen.edits import (
     inline_roots,
     mark_aliased,
     name_aliases,
+    type_extras,
 )
 from pgmqgen.codegen.normalise import normalise
 from pgmqgen.codegen.rings import find_far
@@ -190,10 +191,15 @@ def _generate(
 
 def _edit(source: str) -> str:
     source = inline_roots(drop_configs(source))
-    for edit, needed in ((mark_aliased, "AliasedModel"), (exact_literals, "Exactly")):
+    edits = (
+        (mark_aliased, "pgmqgen.runtime.models", "AliasedModel"),
+        (exact_literals, "pgmqgen.runtime.models", "Exactly"),
+        (type_extras, "pydantic", "Field"),
+    )
+    for edit, module, needed in edits:
         edited = edit(source)
         if edited != source:
-            line = f"from pgmqgen.runtime.models import {needed}\n"
+            line = f"from {module} import {needed}\n"
             source = edited.replace(_FUTURE, _FUTURE + line, 1)
     return fit_docstrings(name_aliases(source))
 

@@ -17,6 +17,7 @@ from pgmqgen.codegen.merge import merge
 from pgmqgen.codegen.shapes import (
     ANY,
     DECIMAL,
+    EXTRA,
     NUMBER,
     Shape,
     class_ref,
@@ -177,6 +178,10 @@ class Shaper:
             and all(map(_keeps_its_name, flat["properties"]))
         )
         own = [key for key in properties if key in required]
+        are_all_named = EXTRA not in properties and all(map(_keeps_its_name, flat["properties"]))
+        if are_all_named and (values := self._values(flat, f"{name}Value")) != ANY:
+            properties[EXTRA] = {"type": "object", "additionalProperties": values}
+            own.append(EXTRA)
         shape = class_shape(properties, own, closed=closed, loose=not types_of(flat))
         return _describe(shape, flat)
 

@@ -10,6 +10,8 @@ Shape = dict[str, Any]
 
 _CLASSES = "#/$defs/"
 ANY: Shape = {}
+EXTRA = "pgmqgen_extra"
+"""Property of a class that stands for all which have no name: a map."""
 NUMBER: Shape = {"type": "number", "customTypePath": "pgmqgen.runtime.number_types.Number"}
 DECIMAL: Shape = {"type": "number", "customTypePath": "pgmqgen.runtime.number_types.DecimalNumber"}
 

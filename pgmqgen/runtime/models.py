@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, TypeAlias, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     GetPydanticSchema,
     ModelWrapValidatorHandler,
@@ -79,6 +80,8 @@ class OpenModel(BaseModel):
     """A model that keeps properties which its schema does not name."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True, protected_namespaces=())
+    if TYPE_CHECKING:
+        __pydantic_extra__: dict[str, Any] = Field(init=False)  # a class may know more of them
 
 
 class ClosedModel(BaseModel):

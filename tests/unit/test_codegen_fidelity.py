@@ -85,6 +85,17 @@ SCHEMAS: dict[str, Any] = {
     "patterns": _object(
         {"a": INT}, patternProperties={"^x": FLAG}, additionalProperties={"type": "string"}
     ),
+    "named and other properties": _object(
+        {"a": TEXT, "class": FLAG},
+        additionalProperties={
+            "anyOf": [
+                _object({"a": {"type": "string", "format": "date-time"}}, required=["a"]),
+                _object({"b": INT}, additionalProperties=NUMBER),
+                {"type": "array", "items": INT},
+                NULL,
+            ]
+        },
+    ),
     "conditions": _object(
         {"a": {"enum": ["x", "y"]}, "b": True},
         required=["a"],

@@ -144,6 +144,41 @@ def test_extras_are_kept_unless_closed(monkeypatch: pytest.MonkeyPatch) -> None:
         _import({**RESTING, "additionalProperties": False}, monkeypatch).Payload(b=1)
 
 
+def test_extras_have_the_type_that_their_schema_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    item = {"type": "object", "properties": {"on": {"type": "string", "format": "date"}}}
+    schema = {**RESTING, "patternProperties": {"^n": {"type": "integer"}}}
+    contract = _contract({**schema, "additionalProperties": item}, monkeypatch)
+    message = {"a": "x", "n1": 7, "first": {"on": "2024-02-29"}, "second": {"other": True}}
+    payload = contract.decode(json.dumps(message))
+    assert payload.model_extra["n1"] == 7
+    assert payload.first.on == date(2024, 2, 29)
+    assert json.loads(contract.encode(payload)) == message
+    source = make_models(contract.schema, "Payload").source
+    assert "    __pydantic_extra__: dict[str, int | PayloadValue] = Field(init=False)\n" in source
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"additionalProperties": {}},
+        {"additionalProperties": False},
+        {"patternProperties": {"^x": {"type": "integer"}}},
+        {"additionalProperties": {"type": "integer"}, "properties": {"ﬁ": {"type": "string"}}},
+        {"allOf": [{"additionalProperties": {"type": "integer"}}]},
+    ],
+)
+def test_extras_that_may_be_anything_have_no_type(rest: dict[str, Any]) -> None:
+    assert "__pydantic_extra__" not in make_models({**RESTING, **rest}, "Payload").source
+
+
+def test_extras_that_lead_back_to_their_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = _contract({**RESTING, "additionalProperties": {"$ref": "#"}}, monkeypatch)
+    message = {"b": {"a": "x", "c": {}}}
+    payload = contract.decode(json.dumps(message))
+    assert type(payload.b.c) is contract.payload
+    assert json.loads(contract.encode(payload)) == message
+
+
 def _branch(name: str, **more: Any) -> dict[str, Any]:
     properties = {"kind": {"const": name}, **more}
     return {"type": "object", "properties": properties, "required": ["kind"]}
