@@ -6,14 +6,22 @@ from typing import Any
 
 from pgmqgen.codegen.shapes import Shape
 
+_REST = {
+    "additionalProperties": {"properties", "patternProperties", "additionalProperties"},
+    "additionalItems": {"items", "additionalItems"},
+}
+"""Keywords about the rest, and those that say what the rest is of."""
+
 
 def merge(first: Shape, second: Shape) -> Shape:
     """Merge two schemas of one value; where they cannot both be said, `second` wins."""
     if not first or not second:
         return first or second
     result = {**first, **second}
-    for keyword in ("additionalProperties", "additionalItems"):
-        result.pop(keyword, None)  # they are of what their own schema does not say, not the other's
+    for keyword, named in _REST.items():
+        both = keyword in first and second.keys() & named
+        if both or (keyword in second and first.keys() & named):
+            del result[keyword]  # it is of what its own schema does not name, not the other's
     if "properties" in first and "properties" in second:
         result["properties"] = _merge_properties(first["properties"], second["properties"])
     if "required" in first and "required" in second:

@@ -542,6 +542,19 @@ def test_a_ring_of_many_classes(generated: _Generated, size: int, far: Any) -> N
     assert payload.model_json_schema()
 
 
+def test_a_ring_of_many_classes_through_properties_without_a_name(generated: _Generated) -> None:
+    ring = {
+        f"d{place}": {
+            **_queue(n={"type": "integer"}),
+            "additionalProperties": {"$ref": f"#/$defs/d{(place + 1) % 250}"},
+        }
+        for place in range(250)
+    }
+    generated.write({"schemas/q.json": {"$ref": "#/$defs/d0", "$defs": ring}})
+    payload = generated.round_trip("q", {"n": 1, "a": {"b": {"c": {"n": 4}}}})
+    assert type(payload.a.b) is generated.load("q").D2
+
+
 def test_a_tag_in_a_ring_of_many_classes(generated: _Generated) -> None:
     ring = {f"d{place}": _queue() for place in range(100)}
     for place, definition in enumerate(ring.values()):

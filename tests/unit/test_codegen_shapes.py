@@ -66,6 +66,23 @@ def test_what_is_cut_off_inside_of_itself_is_whole_elsewhere() -> None:
     assert properties == {"a": {"type": "array", "items": cut}, "b": whole}
 
 
+@pytest.mark.parametrize(
+    ("beside", "is_closed"),
+    [
+        ({"required": ["a"]}, True),
+        ({"description": "A description."}, True),
+        ({"properties": {"b": TEXT}}, False),
+        ({"patternProperties": {"^b": TEXT}}, False),
+        ({"additionalProperties": TEXT}, False),
+    ],
+)
+def test_what_stands_beside_a_closed_object_opens_it_or_not(beside: Any, is_closed: bool) -> None:
+    closed = _object(a=TEXT) | {"additionalProperties": False}
+    for parts in ([closed, beside], [beside, closed]):
+        shape = _normalise({"allOf": parts}).classes["Payload"]
+        assert (shape["customBasePath"].endswith("ClosedModel")) == is_closed
+
+
 _LEAF = _object(kind={"const": "leaf"}, text=TEXT) | {"required": ["kind"]}
 _MANY = {"type": "array", "items": _step("tree")}
 _BRANCH = _object(kind={"const": "branch"}, parts=_MANY) | {"required": ["kind"]}
