@@ -112,11 +112,11 @@ def test_an_event_loop_that_does_not_answer_is_killed(shop: Shop) -> None:
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_set_timeout_moves_the_limit(shop: Shop, asynchronous: bool) -> None:
-    orders(shop, timeout=0.5, visibility_timeout=1.0, asynchronous=asynchronous)
+    orders(shop, timeout=0.5, visibility_timeout=2.0, asynchronous=asynchronous)
     shop.send(
         "orders",
         [
-            {"id": 1, "do": "set_timeout", "seconds": 30, "then": 2.5},
+            {"id": 1, "do": "set_timeout", "seconds": 30, "then": 3.5},
             {"id": 2, "do": "set_timeout", "seconds": 0.3, "then": 30},
         ],
     )
