@@ -131,7 +131,7 @@ class _Loader:
         self._policy = Policy(config.lint)
         self._diagnostics: list[Diagnostic] = []
         self._bundlers: list[Bundler] = []
-        self._bundles: dict[Path, dict[str, Any] | bool] = {}
+        self._bundles: dict[Path, tuple[dict[str, Any] | bool, Mapping[str, Origin]]] = {}
         self._lints: dict[Path, tuple[Diagnostic, ...]] = {}
 
     @property
@@ -189,7 +189,7 @@ class _Loader:
         if not found and all(map(self._is_sound, bundler.sources)):
             found = list(lint_bundle(source, schema))
             if not found:
-                self._bundles[source.path] = schema
+                self._bundles[source.path] = schema, bundler.origins
             if not found and declared.settings is not None:
                 self._bundlers.append(bundler)
                 return QueueSchema(
@@ -218,9 +218,16 @@ class _Loader:
         is_queue = source.path.parent == self._config.schemas
         if not is_queue and self._is_sound(source):
             yield from self._bundle_shared(source)
-        if (bundle := self._bundles.get(source.path)) is not None:
+        if source.path in self._bundles:
+            bundle, origins = self._bundles[source.path]
             yield from lint_meaning(
-                Subject(source=source, dialect=dialect, bundle=bundle, is_queue=is_queue)
+                Subject(
+                    source=source,
+                    dialect=dialect,
+                    bundle=bundle,
+                    origins=origins,
+                    is_queue=is_queue,
+                )
             )
 
     def _bundle_shared(self, source: Source) -> Iterator[Diagnostic]:
@@ -228,4 +235,4 @@ class _Loader:
         bundle = bundler.bundle()
         yield from bundler.diagnostics
         if not bundler.diagnostics and not list(lint_bundle(source, bundle)):
-            self._bundles[source.path] = bundle
+            self._bundles[source.path] = bundle, bundler.origins

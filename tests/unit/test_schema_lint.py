@@ -256,7 +256,7 @@ def test_a_schemas_folder_beside_the_project(tmp_path: Path) -> None:
     project.mkdir()
     (tmp_path / "contracts" / "shared").mkdir(parents=True)
     (tmp_path / "contracts" / "q.json").write_text('{"$ref": "shared/s.json"}')
-    (tmp_path / "contracts" / "shared" / "s.json").write_text('{"$ref": "../q.json"}')
+    (tmp_path / "contracts" / "shared" / "s.json").write_text('{"items": {"$ref": "../q.json"}}')
     (project / "pgmqgen.toml").write_text('schemas = "../contracts"\n')
     schemas = load(load_config(project))
     assert schemas.diagnostics == ()

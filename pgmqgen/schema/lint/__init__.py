@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pgmqgen.diagnostics import Diagnostic
 from pgmqgen.schema.drafts import Dialect
 from pgmqgen.schema.lint import (
+    circles,
+    closed,
     contradictions,
     evolution,
     foreign,
@@ -56,5 +58,15 @@ def lint_source(source: Source, dialect: Dialect | None) -> Iterator[Diagnostic]
 
 def lint_meaning(subject: Subject) -> Iterator[Diagnostic]:
     """Check what a sound file says, and what it cannot mean."""
-    for family in (keywords, foreign, contradictions, values, unions, objects, evolution):
+    for family in (
+        keywords,
+        foreign,
+        contradictions,
+        values,
+        unions,
+        objects,
+        closed,
+        circles,
+        evolution,
+    ):
         yield from family.check(subject)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pgmqgen.schema.lint import (
+    circles,
+    closed,
     contradictions,
     elsewhere,
     evolution,
@@ -19,7 +21,7 @@ from pgmqgen.schema.lint import (
 from pgmqgen.schema.lint.rule import Rule
 
 _FAMILIES = (
-    syntax, metaschema, keywords, foreign, patterns, contradictions, values, unions, objects, elsewhere, names,
+    syntax, metaschema, keywords, foreign, patterns, contradictions, values, unions, objects, closed, circles, elsewhere, names,
     evolution,
 )  # fmt: skip
 RULES: dict[str, Rule] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,17 +10,22 @@ from urllib.parse import unquote
 
 from pgmqgen.schema.drafts import Dialect
 from pgmqgen.schema.keywords import children, walk
+from pgmqgen.schema.refs import Origin
 from pgmqgen.schema.source import Source
 from pgmqgen.schema.text import Pointer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """One file with its bundle; what is the file's own stands at the same pointer in both."""
+    """One file with its bundle; what is the file's own stands at the same pointer in both.
+
+    origins: where that stands which a reference of the bundle leads to, by the reference
+    """
 
     source: Source
     dialect: Dialect
     bundle: dict[str, Any] | bool
+    origins: Mapping[str, Origin]
     is_queue: bool
 
     @cached_property
