@@ -13,9 +13,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from pgmq.install import get_embedded_install_sql
 
 from pgmqgen import local
+
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # a busy machine is no fault
 
 _TEMPLATE = "with_pgmq"
 _numbers = itertools.count(1)

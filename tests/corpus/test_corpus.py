@@ -91,7 +91,7 @@ def _try_instances(contract: Contract[Any], examples: int) -> bool:
     """Try instances of a schema; False if hypothesis-jsonschema can make none."""
 
     @seed(1)
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def check(data: st.DataObject) -> None:
         value = data.draw(from_schema(contract.schema))

@@ -138,7 +138,7 @@ def _contract(name: str) -> Contract[Any]:
 
 
 @pytest.mark.parametrize("name", SCHEMAS)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_what_is_valid_is_kept(name: str, data: st.DataObject) -> None:
     contract = _contract(name)

@@ -231,7 +231,7 @@ HOSTILE = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text=HOSTILE, key=HOSTILE)
 def test_text_of_a_schema_is_never_code(text: str, key: str) -> None:
     inner = {"type": "object", "title": text, "description": text, "properties": {key: {}}}

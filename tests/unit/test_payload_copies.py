@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmqgen import Contract
@@ -116,7 +116,6 @@ def contract(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contract[Any]
 
 
 @given(PAYLOADS)
-@settings(deadline=None)
 def test_a_copy_encodes_to_the_same_text(contract: Contract[Any], value: Any) -> None:
     payload = contract.decode(write_json(value))
     copies = [

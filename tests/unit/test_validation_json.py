@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmqgen.errors import InvalidMessage, Violation
@@ -164,7 +164,6 @@ SOME_SCHEMA = {
 SOME: Contract[Any] = Contract(queue="q", schema=SOME_SCHEMA, payload=Any, fingerprint="f")
 
 
-@settings(deadline=None)
 @given(json_values)
 def test_a_value_has_the_violations_of_its_text(value: Any) -> None:
     assert _violations(SOME.validate, value) == _violations(SOME.decode, dump_json(value))
