@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pgmqgen.config import load_config
-from pgmqgen.diagnostics import Diagnostic
-from pgmqgen.schema.load import load
+from tests.linting import find_diagnostics
 
 _DRAFT_4 = "http://json-schema.org/draft-04/schema#"
 _DRAFT_7 = "http://json-schema.org/draft-07/schema#"
-
-
-def _find(folder: Path, **files: Any) -> list[Diagnostic]:
-    (folder / "pgmqgen.toml").touch()
-    (folder / "schemas" / "shared").mkdir(parents=True)
-    for name, schema in files.items():
-        path = folder / "schemas" / f"{name.replace('__', '/')}.json"
-        path.write_text(json.dumps(schema))
-    return list(load(load_config(folder)).diagnostics)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +27,7 @@ def _find(folder: Path, **files: Any) -> list[Diagnostic]:
     ],
 )  # fmt: skip
 def test_keywords_of_other_drafts(tmp_path: Path, schema: Any, hint: str) -> None:
-    (found,) = _find(tmp_path, q=schema)
+    (found,) = find_diagnostics(tmp_path, q=schema)
     assert (found.code, found.severity, found.hint) == ("PGQ114", "warning", hint)
 
 
@@ -57,7 +45,7 @@ def test_keywords_of_other_drafts(tmp_path: Path, schema: Any, hint: str) -> Non
     ],
 )  # fmt: skip
 def test_keywords_of_openapi(tmp_path: Path, schema: Any, hint: str) -> None:
-    (found,) = _find(
+    (found,) = find_diagnostics(
         tmp_path, q={"properties": {"p": schema}, "type": "object", "$defs": {"a": {}}}
     )
     assert (found.code, found.severity, found.hint) == ("PGQ117", "warning", hint)
@@ -65,7 +53,9 @@ def test_keywords_of_openapi(tmp_path: Path, schema: Any, hint: str) -> None:
 
 def test_settings_that_nothing_reads(tmp_path: Path) -> None:
     queue = {"x-pgmq": {}, "properties": {"p": {"x-pgmq": {}}, "s": {"$ref": "shared/s.json"}}}
-    found = _find(tmp_path, q={"type": "object", **queue}, shared__s={"x-pgmq": {"queue": "s"}})
+    found = find_diagnostics(
+        tmp_path, q={"type": "object", **queue}, shared__s={"x-pgmq": {"queue": "s"}}
+    )
     places = [(each.code, each.path, each.column) for each in found]
     assert places == [
         ("PGQ304", "schemas/q.json", 55),
@@ -86,4 +76,4 @@ def test_settings_that_nothing_reads(tmp_path: Path) -> None:
     ],
 )
 def test_words_that_are_all_right(tmp_path: Path, schema: Any) -> None:
-    assert _find(tmp_path, q=schema) == []
+    assert find_diagnostics(tmp_path, q=schema) == []

@@ -8,22 +8,11 @@ from typing import Any
 
 import pytest
 
-from pgmqgen.config import load_config
-from pgmqgen.diagnostics import Diagnostic
-from pgmqgen.schema.load import load
+from tests.linting import find_diagnostics
 
 _DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 _A = {"type": "object", "properties": {"a": {}}}
 _CLOSED_B = {"type": "object", "properties": {"b": {}}, "additionalProperties": False}
-
-
-def _find(folder: Path, **files: Any) -> list[Diagnostic]:
-    (folder / "pgmqgen.toml").touch()
-    (folder / "schemas" / "shared").mkdir(parents=True)
-    for name, schema in files.items():
-        path = folder / "schemas" / f"{name.replace('__', '/')}.json"
-        path.write_text(json.dumps(schema))
-    return list(load(load_config(folder)).diagnostics)
 
 
 _OWN = 'write "unevaluatedProperties": false instead'
@@ -47,7 +36,7 @@ _OLD = "repeat the names in the closed `properties`, with {} as their schemas"
 def test_names_that_are_refused(
     tmp_path: Path, schema: Any, place: str, names: str, hint: str
 ) -> None:
-    (found,) = _find(tmp_path, q=schema)
+    (found,) = find_diagnostics(tmp_path, q=schema)
     column = json.dumps(schema).index(place) + 1
     assert (found.code, found.column, found.hint) == ("PGQ118", column, hint)
     assert found.message == f'"additionalProperties": false refuses {names}, declared beside it'
@@ -65,7 +54,7 @@ def test_names_that_are_refused(
     ],
 )
 def test_closed_objects_that_are_all_right(tmp_path: Path, schema: Any) -> None:
-    assert _find(tmp_path, q=schema) == []
+    assert find_diagnostics(tmp_path, q=schema) == []
 
 
 def _circle(keyword: str) -> Any:
@@ -84,14 +73,14 @@ def _circle(keyword: str) -> Any:
     ],
 )  # fmt: skip
 def test_references_in_a_circle(tmp_path: Path, schema: Any, chain: str) -> None:
-    (found,) = _find(tmp_path, q=schema)
+    (found,) = find_diagnostics(tmp_path, q=schema)
     assert (found.code, found.severity) == ("PGQ203", "error")
     assert found.message == f"the reference leads back to itself: {chain}"
 
 
 def test_a_circle_through_files(tmp_path: Path) -> None:
     files = {"q": {"$ref": "shared/a.json"}, "shared__a": {"$ref": "b.json#/$defs/x"}}
-    found = _find(tmp_path, **files, shared__b={"$defs": {"x": {"$ref": "a.json"}}})
+    found = find_diagnostics(tmp_path, **files, shared__b={"$defs": {"x": {"$ref": "a.json"}}})
     assert [(each.path, each.message.partition(": ")[2]) for each in found] == [
         ("schemas/shared/a.json", "`b.json#/$defs/x` -> `#`"),
         ("schemas/shared/b.json", "`a.json` -> `#/$defs/x`"),
@@ -100,10 +89,10 @@ def test_a_circle_through_files(tmp_path: Path) -> None:
 
 def test_a_reference_for_a_part_of_the_value_is_no_circle(tmp_path: Path) -> None:
     node = {"type": "object", "properties": {"next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}}
-    assert _find(tmp_path, q=node) == []
+    assert find_diagnostics(tmp_path, q=node) == []
 
 
 def test_long_chains_are_followed(tmp_path: Path) -> None:
     chain = {f"d{number}": {"$ref": f"#/$defs/d{number + 1}"} for number in range(5_000)}
     queue = {"type": "array", "items": {"$ref": "#/$defs/d0"}, "$defs": {**chain, "d5000": {}}}
-    assert _find(tmp_path, q=queue) == []
+    assert find_diagnostics(tmp_path, q=queue) == []
