@@ -16,7 +16,8 @@ from pgmqgen.cli.errors import print_error
 
 if TYPE_CHECKING:
     from pgmqgen.codegen.build import Build
-    from pgmqgen.codegen.plan import Track
+    from pgmqgen.codegen.pool import Pool
+    from pgmqgen.codegen.recall import Track
     from pgmqgen.codegen.write import Comparison
     from pgmqgen.config import Config
 
@@ -47,15 +48,22 @@ def generate(
     pgmqgen generate --check
     pgmqgen generate --watch
     """
-    from pgmqgen.config import load_config
+    from pgmqgen.codegen.pool import Pool
 
     gc.set_threshold(_ALLOCATIONS)
     if watch and (check or diff):
         raise typer.BadParameter("--watch writes: it does not go with --check and --diff")
-    if watch:
-        return _watch(force)
+    with Pool() as pool:
+        if watch:
+            return _watch(pool, force)
+        return _generate(pool, check=check, diff=diff, force=force)
+
+
+def _generate(pool: Pool, *, check: bool, diff: bool, force: bool) -> int:
+    from pgmqgen.config import load_config
+
     config = load_config()
-    made = _build(config)
+    made = _build(config, pool)
     if diff:
         return _show_diff(made.comparison, config)
     if check:
@@ -64,14 +72,14 @@ def generate(
     return 0
 
 
-def _build(config: Config) -> Build:
+def _build(config: Config, pool: Pool) -> Build:
     """Make all files, and print what is to be said of their sources. Raises SchemaError."""
     from pgmqgen.codegen.build import build
     from pgmqgen.codegen.templates import find_strangers
     from pgmqgen.diagnostics import print_diagnostics
 
     with _progress() as track:
-        made = build(config, track)
+        made = build(config, pool, track)
     print_diagnostics(made.diagnostics)
     for path, hint in find_strangers(config):
         name = path.relative_to(config.root).as_posix()
@@ -103,7 +111,7 @@ def _finish(made: Build, config: Config, force: bool) -> None:
     typer.echo(_summary(made.queues, made.comparison))
 
 
-def _watch(force: bool) -> int:
+def _watch(pool: Pool, force: bool) -> int:
     """Generate after every change, until interrupted; errors are shown and waited out."""
     from pgmqgen.codegen.watch import watch
     from pgmqgen.config import load_config
@@ -115,7 +123,7 @@ def _watch(force: bool) -> int:
         for _ in watch(watched):
             try:
                 config = load_config()
-                _finish(_build(config), config, force)
+                _finish(_build(config, pool), config, force)
             except PgmqgenError as error:
                 print_error(error)
             if config != watched:

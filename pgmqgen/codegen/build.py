@@ -15,9 +15,12 @@ from pgmqgen.config import Config
 from pgmqgen.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
-    from pgmqgen.codegen.plan import Track
+    from pgmqgen.codegen.pool import Pool
+    from pgmqgen.codegen.recall import Track
 
 _RECEIPT, _MEMORY = "receipt", "memory"
+_MANY = 20
+"""Schemas whose models take as long to make as a process that makes them takes to start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,16 +37,16 @@ class Build:
     receipt: Receipt | None
 
 
-def build(config: Config, track: Track = iter) -> Build:
+def build(config: Config, pool: Pool, track: Track = iter) -> Build:
     """Make all files in memory, and compare them with those on disk. Raises SchemaError.
 
-    track: is asked for each queue in turn, as it is compiled
+    track: is asked for each module of models in turn, as it is made
     """
     tools = tools_digest()
     receipt = read_receipt(cache_folder(config) / _RECEIPT)
     if receipt is not None and receipt.holds(config, tools):
         return _unchanged(receipt)
-    return _make(config, tools, track)
+    return _make(config, tools, pool, track)
 
 
 def finish(made: Build, config: Config) -> None:
@@ -67,18 +70,22 @@ def _unchanged(receipt: Receipt) -> Build:
     )
 
 
-def _make(config: Config, tools: str, track: Track) -> Build:
+def _make(config: Config, tools: str, pool: Pool, track: Track) -> Build:
+    from pgmqgen.codegen.drafts import Draft
     from pgmqgen.codegen.format import format_files
+    from pgmqgen.codegen.models import make_models
     from pgmqgen.codegen.plan import plan
     from pgmqgen.errors import SchemaError
     from pgmqgen.schema.load import load
 
     before = hash_inputs(config)
+    if _are_many(config):
+        pool.start(make_models, Draft())
     memory = Memory(cache_folder(config) / _MEMORY, tools)
     schemas = load(config)
     if schemas.errors:
         raise SchemaError(schemas.diagnostics)
-    jobs = plan(schemas, config, memory, track)
+    jobs = plan(schemas, config, memory, pool, track)
     files = format_files(render(jobs, config.templates), config.root, memory)
     memory.save()
     others = outside(schemas.files, input_folders(config))
@@ -96,6 +103,12 @@ def _make(config: Config, tools: str, track: Track) -> Build:
         diagnostics=schemas.diagnostics,
         receipt=receipt if hash_inputs(config) == before else None,
     )
+
+
+def _are_many(config: Config) -> bool:
+    from pgmqgen.schema.source import find_sources
+
+    return config.schemas.is_dir() and len(list(find_sources(config.schemas))) >= _MANY
 
 
 def _hash_outputs(files: list[RenderedFile], config: Config) -> dict[str, str | None]:

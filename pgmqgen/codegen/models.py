@@ -1,19 +1,16 @@
-"""Pydantic models of a schema, by datamodel-code-generator: its one importer."""
+"""Drafts -> the source of pydantic models, by datamodel-code-generator: its one importer."""
 
 from __future__ import annotations
 
 import ast
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Any, TypeAlias
 
-from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.carrier import ROOT, carry
-from pgmqgen.codegen.classes import External
+from pgmqgen.codegen.drafts import Draft, refuse_deep
 from pgmqgen.codegen.edits import (
     cut,
     defer,
@@ -28,13 +25,9 @@ from pgmqgen.codegen.edits import (
     name_aliases,
     type_extras,
 )
-from pgmqgen.codegen.normalise import normalise
 from pgmqgen.codegen.rings import find_far
-from pgmqgen.codegen.shapes import Shape, class_of, class_ref, reach
+from pgmqgen.codegen.shapes import Shape, class_ref
 from pgmqgen.errors import ConfigError, GenerateError
-
-Imports: TypeAlias = Mapping[str, tuple[tuple[str, ...], str]]
-"""Names of stubs in a module, each with the module and the name that it stands for."""
 
 _FUTURE = "from __future__ import annotations\n"
 
@@ -51,40 +44,23 @@ class Models:
     members: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Definitions:
-    """A module of shared models.
+def make_models(draft: Draft) -> Models:
+    """Make a module of classes, in which types of other shapes have names as well.
 
-    externals: what other modules may import, by the reference that it was asked for with
-    names: names of the module's own classes and unions, by such references
-    bases: what each name was before it got a number
+    Raises ConfigError without the code generator, and GenerateError if the types nest too deep.
     """
-
-    models: Models
-    externals: Mapping[str, External]
-    names: Mapping[str, str]
-    bases: Mapping[str, str]
-
-
-def make_models(
-    schema: dict[str, Any] | bool,
-    payload: str,
-    *,
-    taken: frozenset[str] = frozenset(),
-    externals: Mapping[str, External] | None = None,
-    module: tuple[str, ...] = ("queue", "models"),
-    memory: Memory | None = None,
-) -> Models:
-    """Make a module that defines the type `payload`, and no name that is `taken`.
-
-    externals: definitions of other modules, by reference; module: where below the generated
-    package it is to be
-    """
-    with _refuse_deep(module):
-        normal = normalise(schema, {"#": payload}, taken=taken, externals=externals)
-        types = {payload: normal.shapes["#"]}
-        kept = reach(types.values(), normal.classes)
-        return _recall(memory, kept, types, normal.imports, module, payload)
+    with refuse_deep(draft.module):
+        source, annotations = _generate(draft.classes, draft.types)
+        aliases = {name for name, shape in draft.types.items() if shape != class_ref(name)}
+        if aliases:
+            source = source.replace(_FUTURE, f"{_FUTURE}from typing import TypeAlias\n", 1)
+        for name in filter(aliases.__contains__, draft.types):
+            source += f"\n\n{name}: TypeAlias = {ast.unparse(annotations[name])}\n"
+        models = _finish(source, draft)
+        if not draft.payload:
+            return models
+        members = _union_members(annotations[draft.payload], models.names)
+        return replace(models, members=members)
 
 
 def make_exports(
@@ -95,84 +71,6 @@ def make_exports(
     exported = tuple(sorted(names.values()))
     source = export(_FUTURE + "\n".join(lines) + "\n", exported)
     return Models(source=source, names=exported)
-
-
-def make_definitions(
-    schema: dict[str, Any],
-    definitions: Mapping[str, str],
-    others: Mapping[str, str],
-    *,
-    wanted: Collection[str],
-    externals: Mapping[str, External],
-    module: tuple[str, ...],
-    place: tuple[str, ...],
-    memory: Memory | None = None,
-) -> Definitions:
-    """Make a module of what stands at some references, each with a name for want of a title.
-
-    The classes of `definitions` get their names before all others. Those that `wanted` does not
-    lead to are left out. `place` is the module as other modules are relative to it.
-    """
-    with _refuse_deep(module):
-        try:
-            normal = normalise(schema, definitions, others=others, externals=externals)
-        except RecursionError:  # in what nobody wants, maybe
-            names = {ref: name for ref, name in {**definitions, **others}.items() if ref in wanted}
-            normal = normalise(schema, names, externals=externals)
-        kept = reach([normal.shapes[ref] for ref in wanted], normal.classes)
-        imports = {own: place for own, place in normal.imports.items() if own in kept}
-        unions = {name: normal.shapes[ref] for ref, name in normal.unions.items() if ref in wanted}
-        models = _recall(memory, kept, unions, imports, place)
-    found = {
-        ref: External(module=module, shape=shape, classes=normal.classes, imports=normal.imports)
-        for ref, shape in normal.shapes.items()
-    }
-    named = {ref: class_of(shape) for ref, shape in normal.shapes.items()}
-    named = {ref: name for ref, name in named.items() if name and name not in normal.imports}
-    return Definitions(
-        models=models, externals=found, names={**named, **normal.unions}, bases=normal.bases
-    )
-
-
-@contextmanager
-def _refuse_deep(module: tuple[str, ...]) -> Iterator[None]:
-    try:
-        yield
-    except RecursionError as error:
-        message = f"the types of `{'.'.join(module)}` nest too deep: too many references in a row"
-        hint = "let fewer definitions do nothing but hold another one, in a list or a union"
-        raise GenerateError(message, hint=hint) from error
-
-
-def _recall(memory: Memory | None, *parts: Any) -> Models:
-    memory = memory or Memory()
-    key = memory.key("models", json.dumps(parts))
-    known = memory.find(key)
-    if known is None:
-        known = memory.keep(key, json.dumps(asdict(_make(*parts))))
-    found = json.loads(known)
-    names, members = tuple(found["names"]), tuple(found["members"])
-    return Models(source=found["source"], names=names, members=members)
-
-
-def _make(
-    classes: Mapping[str, Shape],
-    types: Mapping[str, Shape],
-    imports: Imports,
-    module: tuple[str, ...],
-    payload: str = "",
-) -> Models:
-    """Make a module of classes, in which types of other shapes have names as well."""
-    source, annotations = _generate(classes, types)
-    aliases = {name for name, shape in types.items() if shape != class_ref(name)}
-    if aliases:
-        source = source.replace(_FUTURE, f"{_FUTURE}from typing import TypeAlias\n", 1)
-    for name in filter(aliases.__contains__, types):
-        source += f"\n\n{name}: TypeAlias = {ast.unparse(annotations[name])}\n"
-    models = _finish(source, imports, module, payload)
-    if not payload:
-        return models
-    return replace(models, members=_union_members(annotations[payload], models.names))
 
 
 def _generate(
@@ -204,19 +102,14 @@ def _edit(source: str) -> str:
     return fit_docstrings(name_aliases(source))
 
 
-def _finish(
-    source: str,
-    imports: Imports,
-    module: tuple[str, ...],
-    payload: str,
-) -> Models:
+def _finish(source: str, draft: Draft) -> Models:
     """Replace stubs by imports of the classes that they stand for."""
-    source = cut(source, imports.keys())
-    words = {*re.findall(r"\w+", source), payload}
-    used = {own: place for own, place in imports.items() if own in words}
+    source = cut(source, draft.imports.keys())
+    words = {*re.findall(r"\w+", source), draft.payload}
+    used = {own: place for own, place in draft.imports.items() if own in words}
     names = tuple(sorted({*defined_names(source), *used}))
     if used:
-        lines = [_import_line(own, *place, module) for own, place in used.items()]
+        lines = [_import_line(own, *place, draft.module) for own, place in used.items()]
         source = source.replace(_FUTURE, _FUTURE + "\n".join(lines) + "\n", 1)
         source = export(source, names)
     return Models(source=source, names=names)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
+from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from pgmqgen.codegen.cache import Memory
-from pgmqgen.codegen.models import Models, make_models
-from pgmqgen.codegen.shared import Shared, make_shared
+from pgmqgen.codegen.drafts import Draft, draft_models
+from pgmqgen.codegen.models import Models
+from pgmqgen.codegen.pool import Pool
+from pgmqgen.codegen.recall import Track, recall_models
+from pgmqgen.codegen.shared import Shared, SharedModule, draft_shared, finish_shared
 from pgmqgen.config import Config
 from pgmqgen.numbers import holds_decimals
 from pgmqgen.queue import Backoff, QueueSettings
 from pgmqgen.schema.load import QueueSchema, SchemaSet
 
 Policy = Literal["overwrite", "create"]
-Track: TypeAlias = Callable[[Sequence[QueueSchema]], Iterable[QueueSchema]]
-"""Passes on what it gets, and shows how far it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +37,23 @@ class RenderJob:
 
 
 def plan(
-    schemas: SchemaSet, config: Config, memory: Memory | None = None, track: Track = iter
+    schemas: SchemaSet,
+    config: Config,
+    memory: Memory | None = None,
+    pool: Pool | None = None,
+    track: Track = iter,
 ) -> Iterator[RenderJob]:
     """Yield a job for each file of the generated package.
 
-    memory: spares making models again; track: is asked for each queue in turn, as it is compiled
+    memory: spares making models again; pool: makes them; track: is asked for each of those, in turn
     """
-    memory = memory or Memory()
     output, handlers = config.output, config.handlers
-    shared = make_shared(schemas, config, memory)
-    queues = [_describe(queue, shared, config, memory) for queue in track(schemas.queues)]
+    shared = draft_shared(schemas, config)
+    drafts = [group.draft for group in shared.groups]
+    drafts += [_draft(queue, shared) for queue in schemas.queues]
+    models = iter(recall_models(drafts, memory or Memory(), pool or Pool(), track))
+    modules = [*finish_shared(shared, islice(models, len(shared.groups)))]
+    queues = [_describe(*each, config) for each in zip(schemas.queues, models, strict=True)]
     everything = {"queues": queues}
     yield RenderJob(template="package.py.jinja", path=output / "__init__.py", context=everything)
     yield RenderJob(template="py.typed.jinja", path=output / "py.typed", context={})
@@ -54,7 +63,7 @@ def plan(
     )
     for queue in queues:
         yield from _plan_queue(queue, config)
-    yield from _plan_shared(shared, config)
+    yield from _plan_shared(modules, config)
 
 
 def _plan_queue(queue: Mapping[str, Any], config: Config) -> Iterator[RenderJob]:
@@ -70,17 +79,15 @@ def _plan_queue(queue: Mapping[str, Any], config: Config) -> Iterator[RenderJob]
     )
 
 
-def _plan_shared(shared: Shared, config: Config) -> Iterator[RenderJob]:
-    for module in shared.modules:
+def _plan_shared(modules: list[SharedModule], config: Config) -> Iterator[RenderJob]:
+    for module in modules:
         path = config.output.joinpath(*module.path).with_suffix(".py")
         context = {"source": module.source, "models": module.models.source}
         yield RenderJob(template="shared.py.jinja", path=path, context=context)
     packages = {
-        (*module.path[:end], "__init__")
-        for module in shared.modules
-        for end in range(1, len(module.path))
+        (*module.path[:end], "__init__") for module in modules for end in range(1, len(module.path))
     }
-    for package in sorted(packages - {module.path for module in shared.modules}):
+    for package in sorted(packages - {module.path for module in modules}):
         path = config.output.joinpath(*package).with_suffix(".py")
         yield RenderJob(template="shared_package.py.jinja", path=path, context={})
 
@@ -93,24 +100,30 @@ _QUEUE_FILES = {
 }
 
 
-def _describe(queue: QueueSchema, shared: Shared, config: Config, memory: Memory) -> dict[str, Any]:
-    """What templates know of a queue."""
-    producers = (f"{queue.class_prefix}Producer", f"Async{queue.class_prefix}Producer")
-    models = make_models(
+def _draft(queue: QueueSchema, shared: Shared) -> Draft:
+    return draft_models(
         queue.schema,
         queue.payload,
-        taken=frozenset(producers),
+        taken=frozenset(_producers(queue)),
         externals=shared.visible(queue.origins),
         module=(queue.module, "models"),
-        memory=memory,
     )
+
+
+def _producers(queue: QueueSchema) -> tuple[str, str]:
+    return f"{queue.class_prefix}Producer", f"Async{queue.class_prefix}Producer"
+
+
+def _describe(queue: QueueSchema, models: Models, config: Config) -> dict[str, Any]:
+    """What templates know of a queue."""
+    producer, async_producer = _producers(queue)
     return {
         "name": queue.name,
         "module": queue.module,
         "source": queue.label,
         "payload": queue.payload,
-        "producer": producers[0],
-        "async_producer": producers[1],
+        "producer": producer,
+        "async_producer": async_producer,
         "schema": queue.schema,
         "has_decimals": holds_decimals(queue.schema),
         "fingerprint": queue.fingerprint,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.classes import Classes, External
-from pgmqgen.codegen.models import Definitions, Models, make_definitions, make_exports
+from pgmqgen.codegen.drafts import Definitions, Draft, draft_definitions
+from pgmqgen.codegen.models import Models, make_exports
 from pgmqgen.config import Config
 from pgmqgen.errors import GenerateError
 from pgmqgen.schema.load import SchemaSet
@@ -30,11 +30,25 @@ class SharedModule:
     models: Models
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """All modules of shared definitions, and what can be imported from them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedGroup:
+    """The files whose classes are in one module, for they refer to each other.
 
-    modules: list[SharedModule] = field(default_factory=list)
+    draft: of the module of all, which is the first file's; labels: where the files are
+    exports: what each file defines: names in the module of all, each with that of the file
+    """
+
+    draft: Draft
+    labels: Mapping[Path, str]
+    exports: Mapping[Path, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """All that is shared, and what can be imported from it; paths: where each file's module is."""
+
+    paths: Mapping[Path, tuple[str, ...]]
+    groups: list[SharedGroup] = field(default_factory=list)
     externals: dict[Origin, External] = field(default_factory=dict)
 
     def visible(self, origins: Mapping[str, Origin]) -> dict[str, External]:
@@ -44,23 +58,38 @@ class Shared:
         }
 
 
-def make_shared(schemas: SchemaSet, config: Config, memory: Memory) -> Shared:
-    """Make the modules, each before those that import from it."""
+def draft_shared(schemas: SchemaSet, config: Config) -> Shared:
+    """Draft the modules, each before those that import from it."""
     _check_depth(schemas)
-    made, wanted = Shared(), Shared()
     files = (path for group in schemas.shared for path in group.files)
     paths = {path: shared_module(path, config) for path in files}
+    drafted, wanted = Shared(paths=paths), Shared(paths=paths)
     for group in schemas.shared:
-        definitions = _define(group, made, paths, memory)
+        definitions = _define(group, drafted)
         exports = _find_exports(group, definitions)
         homes = _find_homes(exports, paths)
         for ref, external in definitions.externals.items():
             external = replace(external, imports={**external.imports, **homes})
-            made.externals[group.origins[ref]] = external
+            drafted.externals[group.origins[ref]] = external
             if ref in group.wanted:
                 wanted.externals[group.origins[ref]] = external
-        wanted.modules.extend(_make_modules(group, definitions.models, exports, paths))
+        made = SharedGroup(draft=definitions.draft, labels=group.labels, exports=exports)
+        wanted.groups.append(made)
     return wanted
+
+
+def finish_shared(shared: Shared, models: Iterable[Models]) -> Iterator[SharedModule]:
+    """The modules of all groups; models: those of each group's draft."""
+    for group, made in zip(shared.groups, models, strict=True):
+        first, *others = group.exports
+        if made.names:  # else they are scalars and the like, which have no class
+            place = _place(first, shared.paths)
+            yield SharedModule(path=place, source=group.labels[first], models=made)
+        for path in others:
+            if group.exports[path]:
+                place = _place(path, shared.paths)
+                passed = make_exports(group.exports[path], shared.paths[first], place)
+                yield SharedModule(path=place, source=group.labels[path], models=passed)
 
 
 def _check_depth(schemas: SchemaSet) -> None:
@@ -76,21 +105,19 @@ def _check_depth(schemas: SchemaSet) -> None:
             raise GenerateError(message, hint="merge some of the files")
 
 
-def _define(
-    group: SharedSchemas, made: Shared, paths: Mapping[Path, tuple[str, ...]], memory: Memory
-) -> Definitions:
+def _define(group: SharedSchemas, drafted: Shared) -> Definitions:
     def name(refs: Iterable[str]) -> dict[str, str]:
         return {ref: pascal_case(group.origins[ref].path.stem) or "Shared" for ref in refs}
 
-    return make_definitions(
+    first = group.files[0]
+    return draft_definitions(
         group.schema,
         name(group.definitions),
         name(group.others),
         wanted=group.wanted,
-        externals=made.visible(group.origins),
-        module=paths[group.files[0]],
-        place=_place(paths[group.files[0]], paths),
-        memory=memory,
+        externals=drafted.visible(group.origins),
+        module=drafted.paths[first],
+        place=_place(first, drafted.paths),
     )
 
 
@@ -122,24 +149,8 @@ def _find_homes(
     }
 
 
-def _make_modules(
-    group: SharedSchemas,
-    models: Models,
-    exports: Mapping[Path, Mapping[str, str]],
-    paths: Mapping[Path, tuple[str, ...]],
-) -> Iterator[SharedModule]:
-    first, *others = group.files
-    if models.names:  # else they are scalars and the like, which have no class
-        place = _place(paths[first], paths)
-        yield SharedModule(path=place, source=group.labels[first], models=models)
-    for path in others:  # files that refer to each other have their classes in one module
-        if exports[path]:
-            place = _place(paths[path], paths)
-            passed = make_exports(exports[path], paths[first], place)
-            yield SharedModule(path=place, source=group.labels[path], models=passed)
-
-
-def _place(module: tuple[str, ...], paths: Mapping[Path, tuple[str, ...]]) -> tuple[str, ...]:
-    """Where a module is written: a package that holds others is its own `__init__`."""
+def _place(path: Path, paths: Mapping[Path, tuple[str, ...]]) -> tuple[str, ...]:
+    """Where a file's module is written: a package that holds others is its own `__init__`."""
+    module = paths[path]
     holds = any(other[: len(module)] == module != other for other in paths.values())
     return (*module, "__init__") if holds else module

@@ -136,3 +136,31 @@ def test_a_warning_is_said_again(project: Path, run_pgmqgen: Run) -> None:
     first = run_pgmqgen("generate")
     assert "PGQ113" in first.stderr
     assert run_pgmqgen("generate").stderr == first.stderr
+
+
+def test_many_schemas_come_out_as_few_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_pgmqgen: Run
+) -> None:
+    """Many are compiled by several processes, few by one."""
+    monkeypatch.chdir(tmp_path)
+    trees = []
+    for count in (25, 5):
+        folder = tmp_path / str(count)
+        _write_catalogue(folder, count)
+        monkeypatch.chdir(folder)
+        made = run_pgmqgen("generate")
+        assert (made.returncode, made.stderr) == (0, "")
+        trees.append(_tree(folder))
+    many, few = trees
+    queues = [name for name in few if name.startswith("generated/q_")]
+    assert len(queues) == 20
+    assert {name: many[name] for name in queues} == {name: few[name] for name in queues}
+
+
+def _write_catalogue(folder: Path, count: int) -> None:
+    (folder / "schemas" / "shared").mkdir(parents=True)
+    _write(folder / "schemas" / "shared" / "a.json", "integer")
+    for number in range(count):
+        properties = {"a": {"$ref": "shared/a.json"}, f"b{number}": {"type": "string"}}
+        schema = {"type": "object", "properties": properties}
+        (folder / "schemas" / f"q_{number}.json").write_text(json.dumps(schema))

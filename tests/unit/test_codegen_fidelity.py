@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis_jsonschema import from_schema
 
 from pgmqgen import Contract, InvalidMessage
+from pgmqgen.codegen.drafts import draft_models
 from pgmqgen.codegen.models import make_models
 from tests.equality import exact
 
@@ -133,7 +134,7 @@ def _contract(name: str) -> Contract[Any]:
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", **SCHEMAS[name]}
     module = ModuleType(f"fidelity_{name.replace(' ', '_')}")
     sys.modules[module.__name__] = module
-    exec(make_models(schema, "Payload").source, module.__dict__)
+    exec(make_models(draft_models(schema, "Payload")).source, module.__dict__)
     return Contract(queue="q", schema=schema, payload=module.__dict__["Payload"], fingerprint="f")
 
 

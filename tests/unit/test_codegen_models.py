@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pgmqgen.codegen.drafts import draft_models
 from pgmqgen.codegen.models import make_models
 from pgmqgen.errors import InvalidMessage
 from pgmqgen.runtime.validation import Contract
@@ -26,7 +27,7 @@ RESTING: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "strin
 
 
 def _import(schema: Any, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return _execute(make_models(schema, "Payload").source, monkeypatch)
+    return _execute(make_models(draft_models(schema, "Payload")).source, monkeypatch)
 
 
 def _execute(source: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -62,7 +63,7 @@ def test_round_trip(case: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_corpus_type_checks(tmp_path: Path) -> None:
     for number, case in enumerate(CORPUS):
-        source = make_models(case["schema"], "Payload").source
+        source = make_models(draft_models(case["schema"], "Payload")).source
         (tmp_path / f"m{number}.py").write_text(source)
     command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", *tmp_path.glob("*.py")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
@@ -113,7 +114,9 @@ def test_what_is_deprecated_says_so() -> None:
         "b": old,
         "c": {"anyOf": [old, {"type": "integer", "deprecated": False}]},
     }
-    source = make_models({"type": "object", "properties": properties}, "Payload").source
+    source = make_models(
+        draft_models({"type": "object", "properties": properties}, "Payload")
+    ).source
     fields = [line.strip() for line in source.splitlines() if line.startswith("    ")]
     assert fields == [
         "a: str | None = None", '"""', "Deprecated.", "The first.", '"""',
@@ -129,7 +132,7 @@ def test_long_lines_of_docstrings_are_wrapped(monkeypatch: pytest.MonkeyPatch) -
     text = f"{'long ' * 50}\n  {'- inside ' * 30}\n{row}\n{path}\nsee {address}"
     schema = {**RESTING, "description": text}
     module = _import(schema, monkeypatch)
-    lines = make_models(schema, "Payload").source.splitlines()
+    lines = make_models(draft_models(schema, "Payload")).source.splitlines()
     assert [line for line in lines if len(line) > 100] == [
         f"    {row.strip()}",
         f"    {path.strip()}".replace("\\", "\\\\"),
@@ -153,7 +156,7 @@ def test_extras_have_the_type_that_their_schema_says(monkeypatch: pytest.MonkeyP
     assert payload.model_extra["n1"] == 7
     assert payload.first.on == date(2024, 2, 29)
     assert json.loads(contract.encode(payload)) == message
-    source = make_models(contract.schema, "Payload").source
+    source = make_models(draft_models(contract.schema, "Payload")).source
     assert "    __pydantic_extra__: dict[str, int | PayloadValue] = Field(init=False)\n" in source
 
 
@@ -168,7 +171,9 @@ def test_extras_have_the_type_that_their_schema_says(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_extras_that_may_be_anything_have_no_type(rest: dict[str, Any]) -> None:
-    assert "__pydantic_extra__" not in make_models({**RESTING, **rest}, "Payload").source
+    assert (
+        "__pydantic_extra__" not in make_models(draft_models({**RESTING, **rest}, "Payload")).source
+    )
 
 
 def test_extras_that_lead_back_to_their_class(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,7 +192,7 @@ def _branch(name: str, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
 def test_tagged_unions(keyword: str, monkeypatch: pytest.MonkeyPatch) -> None:
     schema = {keyword: [_branch("order_paid"), _branch("order_sent", at={"type": "string"})]}
-    models = make_models(schema, "Payload")
+    models = make_models(draft_models(schema, "Payload"))
     assert models.members == ("OrderPaid", "OrderSent")
     assert models.names == ("OrderPaid", "OrderSent", "Payload")
     assert "discriminator" in models.source
@@ -212,14 +217,14 @@ def test_tagged_unions(keyword: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_root_that_is_no_object_becomes_an_alias(schema: Any, expected: str) -> None:
-    models = make_models(schema, "Payload")
+    models = make_models(draft_models(schema, "Payload"))
     assert models.source.rstrip().endswith(f"Payload: TypeAlias = {expected}")
     assert models.names == ("Payload",)
 
 
 def test_names_that_are_taken_are_avoided() -> None:
     schema = {"type": "object", "properties": {"x": {**RESTING, "title": "XProducer"}}}
-    models = make_models(schema, "Payload", taken=frozenset({"XProducer"}))
+    models = make_models(draft_models(schema, "Payload", taken=frozenset({"XProducer"})))
     assert models.names == ("Payload", "XProducer2")
 
 
@@ -238,7 +243,7 @@ def test_text_of_a_schema_is_never_code(text: str, key: str) -> None:
     properties = {key: {"description": text, "title": text, "enum": [text], "default": text}}
     schema = {"type": "object", "description": text, "title": text, "properties": properties}
     for root in (schema, {"oneOf": [inner, {"type": "null"}], "description": text}):
-        tree = ast.parse(make_models(root, "Payload").source)
+        tree = ast.parse(make_models(draft_models(root, "Payload")).source)
         imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
         assert imported <= {"__future__", "pgmqgen.runtime.models", "pydantic", "typing"}
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
@@ -250,7 +255,7 @@ def test_text_of_a_schema_is_never_code(text: str, key: str) -> None:
 
 def test_allof_of_one_reference_is_the_class_itself() -> None:
     case = next(case for case in CORPUS if case["name"] == "allOf of one reference")
-    assert make_models(case["schema"], "Payload").names == ("M", "Payload")
+    assert make_models(draft_models(case["schema"], "Payload")).names == ("M", "Payload")
 
 
 def test_formats_have_python_types(monkeypatch: pytest.MonkeyPatch) -> None:

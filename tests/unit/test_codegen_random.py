@@ -11,6 +11,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from pgmqgen.codegen.drafts import draft_models
 from pgmqgen.codegen.models import make_models
 from pgmqgen.runtime.validation import Contract
 from tests.equality import exact
@@ -217,7 +218,7 @@ def test_models_accept_and_keep_what_their_schemas_accept(
         validator = jsonschema_rs.validator_for(schema, validate_formats=True, offline=True)
         module = ModuleType("random_models")
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        exec(make_models(schema, "Payload").source, module.__dict__)
+        exec(make_models(draft_models(schema, "Payload")).source, module.__dict__)
         contract: Contract[Any] = Contract(
             queue="q", schema=schema, payload=module.__dict__["Payload"], fingerprint="f"
         )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pgmqgen import Contract
+from pgmqgen.codegen.drafts import draft_models
 from pgmqgen.codegen.models import make_models
 from tests.equality import exact
 
@@ -123,7 +124,7 @@ def test_literals_of_integers_and_truth_values_say_what_they_are() -> None:
         "c": _enum("x", "y"),
         "d": _enum(1.5, 2),
     }
-    source = make_models(_object("A", **properties), "A").source
+    source = make_models(draft_models(_object("A", **properties), "A")).source
     assert [line.strip() for line in source.splitlines() if line.startswith("    ")] == [
         "a: Exactly[Literal[True]]",
         "b: Exactly[Literal[1, True, -1]]",
@@ -135,5 +136,5 @@ def test_literals_of_integers_and_truth_values_say_what_they_are() -> None:
 def _contract(schema: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Contract[Any]:
     module = ModuleType("unions_under_test")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    exec(make_models(schema, "Payload").source, module.__dict__)
+    exec(make_models(draft_models(schema, "Payload")).source, module.__dict__)
     return Contract(queue="q", schema=schema, payload=module.__dict__["Payload"], fingerprint="f")

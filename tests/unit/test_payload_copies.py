@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmqgen import Contract
+from pgmqgen.codegen.drafts import draft_models
 from pgmqgen.codegen.models import make_models
 from pgmqgen.numbers import write_json
 
@@ -107,7 +108,7 @@ PAYLOADS = st.recursive(
 @pytest.fixture(scope="module")
 def contract(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contract[Any]]:
     folder = tmp_path_factory.mktemp("models")
-    (folder / f"{MODULE}.py").write_text(make_models(SCHEMA, "Payload").source)
+    (folder / f"{MODULE}.py").write_text(make_models(draft_models(SCHEMA, "Payload")).source)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         payload = importlib.import_module(MODULE).Payload
