@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgmqgen.codegen.cache import Memory, cache_folder, tools_digest
+from pgmqgen.codegen.cache import cache_folder, open_memory, tools_digest
 from pgmqgen.codegen.inputs import hash_inputs, input_folders
 from pgmqgen.codegen.manifest import NAME, digest
 from pgmqgen.codegen.receipt import Receipt, outside, read_receipt, write_receipt
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pgmqgen.codegen.pool import Pool
     from pgmqgen.codegen.recall import Track
 
-_RECEIPT, _MEMORY = "receipt", "memory"
+_RECEIPT = "receipt"
 _MANY = 20
 """Schemas whose models take as long to make as a process that makes them takes to start."""
 
@@ -81,7 +81,7 @@ def _make(config: Config, tools: str, pool: Pool, track: Track) -> Build:
     before = hash_inputs(config)
     if _are_many(config):
         pool.start(make_models, Draft())
-    memory = Memory(cache_folder(config) / _MEMORY, tools)
+    memory = open_memory(config, tools)
     schemas = load(config)
     if schemas.errors:
         raise SchemaError(schemas.diagnostics)

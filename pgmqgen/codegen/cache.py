@@ -62,6 +62,11 @@ class Memory:
             write_entry(self._file, self._used)
 
 
+def open_memory(config: Config, tools: str | None = None) -> Memory:
+    """What the last run of a project kept; tools: their digest, if it is known already."""
+    return Memory(cache_folder(config) / "memory", tools or tools_digest())
+
+
 def tools_digest() -> str:
     """Hash of all that turns schemas into files: pgmqgen's own sources and the versions it uses."""
     digest = hashlib.sha256(repr(sys.version_info).encode())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pgmqgen.codegen.cache import open_memory
 from pgmqgen.codegen.format import format_files
 from pgmqgen.codegen.plan import plan
 from pgmqgen.codegen.render import RenderedFile, render
@@ -31,7 +32,8 @@ def make_snippets(
     schemas: SchemaSet, config: Config, messages: Mapping[str, tuple[MessageType, ...]]
 ) -> dict[str, Snippets]:
     """The snippets of each queue, by its name."""
-    stubs = [job for job in plan(schemas, config) if job.template == "handler.py.jinja"]
+    jobs = plan(schemas, config, open_memory(config))
+    stubs = [job for job in jobs if job.template == "handler.py.jinja"]
     handlers = render(stubs, config.templates)
     found: list[tuple[str, RenderedFile | None, RenderedFile]] = []
     for stub, handler in zip(stubs, handlers, strict=True):
