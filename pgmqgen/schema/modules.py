@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from pgmqgen.config import Config
-from pgmqgen.schema.names import module_name
+from pgmqgen.schema.names import module_name, snake_case
 
 _PACKAGE = "shared"
 
@@ -23,6 +23,6 @@ def shared_module(path: Path, config: Config) -> tuple[str, ...]:
 
 
 def _module_step(step: str) -> str:
-    name = module_name(step)
+    name = module_name(snake_case(step))
     reserved = keyword.iskeyword(name) or name.startswith("__")
     return f"{name.strip('_')}_schema" if reserved else name

@@ -33,10 +33,14 @@ def is_reserved(module: str) -> bool:
 
 def allowed_name(text: str, most: int) -> str:
     """A name that pgmq takes for a queue, as much like a text as `most` bytes allow."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()
-    name = re.sub(r"[\W_]{2,}|[^\w-]", "_", words).strip("_-")
+    name = re.sub(r"[\W_]{2,}|[^\w-]", "_", snake_case(text)).strip("_-")
     cut = name.encode()[:most].decode(errors="ignore").strip("_-") or "queue"
     return f"{cut}_queue" if is_reserved(module_name(cut)) else cut
+
+
+def snake_case(text: str) -> str:
+    """Text in small letters, with `_` before what were capitals in a word."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", text).lower()
 
 
 def class_prefix(queue: str) -> str:

@@ -95,6 +95,13 @@ def test_ten_queues_share_one_class(generated: _Generated) -> None:
     assert generated.modules == ["shared/__init__.py", "shared/money.py"]
 
 
+def test_modules_have_small_letters(generated: _Generated) -> None:
+    queue = _queue(price={"$ref": "Common/PriceTag.json"})
+    generated.write({"schemas/q.json": queue, "schemas/Common/PriceTag.json": _MONEY})
+    assert generated.round_trip("q", {"price": {"amount": 1}}).price.amount == 1
+    assert generated.load("shared.common.price_tag").Money
+
+
 def test_the_branches_of_a_shared_union_are_shared(generated: _Generated) -> None:
     branches = [
         {"type": "object", "required": ["kind"], "properties": {"kind": {"const": kind}}}

@@ -19,6 +19,7 @@ from pgmqgen.schema.names import (
     module_name,
     pascal_case,
     payload_name,
+    snake_case,
 )
 
 
@@ -98,6 +99,20 @@ def test_every_queue_has_a_module(queue: str) -> None:
 )
 def test_a_name_that_is_allowed(text: str, name: str) -> None:
     assert allowed_name(text, 47) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("postal_address", "postal_address"),
+        ("PostalAddress", "postal_address"),
+        ("HTTPHeader2", "http_header2"),
+        ("v2Event", "v2_event"),
+        ("URL", "url"),
+    ],
+)
+def test_small_letters(text: str, name: str) -> None:
+    assert snake_case(text) == name
 
 
 @given(st.text())
