@@ -144,6 +144,12 @@ def handle(message: Message[OrderEvent], context: Context) -> None:
 """
 
 
+def _add_an_event(project: Path) -> None:
+    cancelled = {**EVENTS["oneOf"][0], "title": "Cancelled", "properties": {"type": {"const": "x"}}}
+    events = {**EVENTS, "oneOf": [*EVENTS["oneOf"], cancelled]}
+    (project / "schemas" / "orders.json").write_text(json.dumps(events))
+
+
 def test_a_changed_schema_shows_in_the_handler(project: Path, run_pgmqgen: Run) -> None:
     handlers = project / "generated" / "handlers"
     (handlers / "send_email.py").write_text(HANDLER)
@@ -151,11 +157,18 @@ def test_a_changed_schema_shows_in_the_handler(project: Path, run_pgmqgen: Run) 
     assert _check(project, "generated") == []
     schema = {**EMAIL, "required": ["recipient"], "properties": {"recipient": {"type": "string"}}}
     (project / "schemas" / "send_email.json").write_text(json.dumps(schema))
-    cancelled = {**EVENTS["oneOf"][0], "title": "Cancelled", "properties": {"type": {"const": "x"}}}
-    events = {**EVENTS, "oneOf": [*EVENTS["oneOf"], cancelled]}
-    (project / "schemas" / "orders.json").write_text(json.dumps(events))
+    _add_an_event(project)
     assert run_pgmqgen("generate").returncode == 0
     assert sorted(_check(project, "generated")) == [
         "generated/handlers/orders.py:15 [arg-type]",
         "generated/handlers/send_email.py:7 [attr-defined]",
     ]
+
+
+def test_a_new_event_shows_in_the_stub(project: Path, run_pgmqgen: Run) -> None:
+    assert _check(project, "generated") == []
+    _add_an_event(project)
+    assert run_pgmqgen("generate").returncode == 0
+    stub = (project / "generated" / "handlers" / "orders.py").read_text().splitlines()
+    line = stub.index("            assert_never(unknown)") + 1
+    assert _check(project, "generated") == [f"generated/handlers/orders.py:{line} [arg-type]"]

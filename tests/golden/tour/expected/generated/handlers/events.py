@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from pgmqgen import Context, Message
 
 from ..events import Click, Events, PageViewed
@@ -18,3 +20,5 @@ def handle(message: Message[Events], context: Context) -> None:
             raise NotImplementedError("handle `PageViewed` of queue `events` here")
         case Click():
             raise NotImplementedError("handle `Click` of queue `events` here")
+        case unknown:
+            assert_never(unknown)
