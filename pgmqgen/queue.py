@@ -142,8 +142,10 @@ def _kind_of(value: Any) -> str:
             return "null"
         case bool():
             return f"`{str(value).lower()}`"
-        case int() | float() | str():
+        case int() | float():
             return f"`{value}`"
+        case str():
+            return f"the text `{value}`"
         case Mapping():
             return "an object"
         case _:
@@ -183,8 +185,10 @@ def _one_of(*names: str) -> _Check:
 
     def check(path: tuple[str, ...], value: Any) -> Iterator[SettingProblem]:
         if value not in names:
-            hint = suggest(value, names) if isinstance(value, str) else None
-            yield _wrong(path, f"expected {expected}, got {_kind_of(value)}", hint)
+            is_text = isinstance(value, str)
+            got = f"`{value}`" if is_text else _kind_of(value)
+            hint = suggest(value, names) if is_text else None
+            yield _wrong(path, f"expected {expected}, got {got}", hint)
 
     return check
 

@@ -62,7 +62,8 @@ class JsonParser:
 
     def _member(self, at: int, pointer: Pointer, result: dict[str, Any]) -> int:
         if not self._text.startswith('"', at):
-            self._fail(at, f'expected a key in `"`, got {self._show(at)}')
+            message = f'expected a key in `"`, got {self._show(at)}'
+            self._fail(at, message, self._word_hint(at))
         key, end = self._string(at)
         place = self._lines.place(at)
         if key in result:
@@ -111,9 +112,13 @@ class JsonParser:
             return self._number(start, number), number.end()
         word = _WORD.match(self._text, start)
         if word is None or word[0] not in _WORDS:
-            hint = 'put text in `"`' if word else None
-            self._fail(start, f"expected a value, got {self._show(start)}", hint)
+            self._fail(start, f"expected a value, got {self._show(start)}", self._word_hint(start))
         return _WORDS[word[0]], word.end()
+
+    def _word_hint(self, start: int) -> str | None:
+        if self._text.startswith(("//", "/*", "#"), start):
+            return "JSON has no comments: remove it, or write YAML"
+        return 'put text in `"`' if _WORD.match(self._text, start) else None
 
     def _number(self, start: int, number: re.Match[str]) -> int | float | Decimal:
         try:

@@ -24,6 +24,11 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
+MERGE_BOMB = "a: &a {title: x}\n" + "".join(
+    f"{name}: &{name} {{<<: [{', '.join([f'*{before}'] * 9)}]}}\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
 
 def _chain(length: int) -> dict[str, Any]:
     links = {
@@ -58,6 +63,7 @@ def _only(folder: Path, name: str, content: bytes) -> tuple[str, str]:
         ("a.json", b'{"title":\n"\xe4"}', "PGQ001", "the file is not UTF-8: byte 11 is `0xe4`"),
         ("a.yaml", b'a: "\0"', "PGQ001", "not YAML: unacceptable character #x0000"),
         ("a.yaml", BOMB.encode(), "PGQ001", "more than 500000 values"),
+        ("a.yaml", MERGE_BOMB.encode(), "PGQ001", "more than 500000 values"),
         ("a.yaml", b"&a [*a]", "PGQ001", "nested deeper than 100 levels, or an alias"),
         ("a.yaml", b"!!python/object/apply:os.getcwd []", "PGQ001", "the tag `tag:yaml.org,2002:python/object/apply:os.getcwd` is not JSON"),
         ("a.json", b'{"maximum": 1e999999999}', "PGQ001", "a number that PostgreSQL's jsonb cannot hold"),
@@ -67,7 +73,7 @@ def _only(folder: Path, name: str, content: bytes) -> tuple[str, str]:
         ("a.yaml", b"description: " + b"x" * 2_000_000, "PGQ001", "the file is larger than 1 MB"),
         ("a.json", json.dumps({"enum": [0] * 1_000_000}).encode(), "PGQ001", "more than 500000 values"),
     ],
-    ids=range(14),
+    ids=range(15),
 )  # fmt: skip
 def test_one_hostile_file(
     tmp_path: Path, name: str, content: bytes, code: str, message: str

@@ -57,6 +57,7 @@ def test_the_published_schema_has_every_key_and_default() -> None:
         (5, (), "wrong", "expected an object, got `5`", None),
         ({"max_attempt": 1}, ("max_attempt",), "unknown", "unknown key `max_attempt`", "did you mean `max_attempts`?"),
         ({"weight": 1}, ("weight",), "unsupported", "`weight` is not supported yet", "remove `weight`"),
+        ({"max_attempts": "5"}, ("max_attempts",), "wrong", "`max_attempts`: expected a whole number of at least 1, got the text `5`", None),
         ({"timeout": True}, ("timeout",), "wrong", "`timeout`: expected a number above 0, got `true`", None),
         ({"on_failure": "dead-letter"}, ("on_failure",), "wrong", "`on_failure`: expected `dead_letter` or `archive`, got `dead-letter`", "did you mean `dead_letter`?"),
         ({"backoff": {"factr": 1}}, ("backoff", "factr"), "unknown", "unknown key `backoff.factr`", "did you mean `factor`?"),

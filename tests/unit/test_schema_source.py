@@ -78,6 +78,9 @@ def test_a_text_cut_short_is_a_problem_or_a_value(value: Any, data: st.DataObjec
         assert json.dumps(_parse(cut)[0]) == json.dumps(expected)
 
 
+_NO_COMMENTS = "JSON has no comments: remove it, or write YAML"
+
+
 @pytest.mark.parametrize(
     ("text", "place", "message", "hint"),
     [
@@ -86,7 +89,7 @@ def test_a_text_cut_short_is_a_problem_or_a_value(value: Any, data: st.DataObjec
         ("[1,]", "1:3", "trailing comma before `]`", "remove the comma"),
         ('{"a" 1}', "1:6", "expected `:` after the key `a`, got `1`", None),
         ('{\n  "a": 1\n  "b": 2}', "3:3", 'expected `,` or `}`, got `"`', None),
-        ("{a: 1}", "1:2", 'expected a key in `"`, got `a`', None),
+        ("{a: 1}", "1:2", 'expected a key in `"`, got `a`', 'put text in `"`'),
         ('{"a": strng}', "1:7", "expected a value, got `strng`", 'put text in `"`'),
         ('{"a": NaN}', "1:7", "expected a value, got `NaN`", 'put text in `"`'),
         ('{"a": 01}', "1:8", "expected `,` or `}`, got `1`", None),
@@ -97,7 +100,9 @@ def test_a_text_cut_short_is_a_problem_or_a_value(value: Any, data: st.DataObjec
         ('{"a": "\\ud800"}', "1:7", "a lone surrogate", None),
         ("{} {}", "1:4", "expected the end of the file, got `{`", None),
         ("[" * 102 + "]" * 102, "1:102", "nested deeper than 100 levels", None),
-        ("// x\n{}", "1:1", "expected a value, got `//`", 'put text in `"`'),
+        ("// x\n{}", "1:1", "expected a value, got `//`", _NO_COMMENTS),
+        ('{"a": 1, # x\n"b": 2}', "1:10", 'expected a key in `"`, got `#`', _NO_COMMENTS),
+        ('{"a": /* x */ 1}', "1:7", "expected a value, got `/*`", _NO_COMMENTS),
     ],
 )
 def test_broken_json(tmp_path: Path, text: str, place: str, message: str, hint: str | None) -> None:
@@ -148,14 +153,28 @@ def test_yaml_is_read_as_json(tmp_path: Path) -> None:
     assert source.key_place(("on",)) == Place(4, 1)
 
 
+def test_yaml_merges(tmp_path: Path) -> None:
+    text = """\
+x: &x {a: 1, b: 2}
+y: &y {<<: *x, b: 3, "<<": 4}
+last: {<<: [*x, {c: 5, b: 6}], d: 7}
+"""
+    source = _read(tmp_path, text, "q.yaml")
+    assert source.diagnostics == ()
+    assert source.value["y"] == {"a": 1, "b": 3, "<<": 4}
+    assert [*source.value["last"].items()] == [("a", 1), ("b", 2), ("c", 5), ("d", 7)]
+    assert source.key_place(("y", "a")) == source.key_place(("x", "a")) == Place(1, 8)
+
+
 @pytest.mark.parametrize(
     ("text", "place", "message"),
     [
         ("a: [1\nb: 2", "2:2", "expected ',' or ']'"),
         ("a: &x [*x]", "1:4", "an alias inside its own anchor"),
         ("a: !!binary x", "1:4", "the tag `tag:yaml.org,2002:binary` is not JSON"),
-        ("<<: {a: 1}", "1:1", "merge keys"),
-        ("? [a]\n: 1", "1:3", "expected a plain key"),
+        ("<<: [{}, 1]", "1:10", "`<<` merges a mapping, or a list of them"),
+        ("a: &x {<<: *x}", "1:4", "merged deeper than 100 levels, or into itself"),
+        ("? [a]\n: 1", "1:3", "expected a text as the key"),
         ("", "1:1", "expected a value, got the end"),
         ("a: 1e131072", "1:4", "a number that PostgreSQL's jsonb cannot hold"),
         ("a: 1\n---\nb: 2", "2:1", "but found another document"),
@@ -166,6 +185,21 @@ def test_broken_yaml(tmp_path: Path, text: str, place: str, message: str) -> Non
     assert message in found.message
     assert found.code == "PGQ001"
     assert f"{found.line}:{found.column}" == place
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a:\n\tb: 1", "indent with spaces"),
+        ("a: b: c", "put a text that has `: ` in it in quotes, or indent the line"),
+        ("a:\n  b: 1\n   c: 2", "put a text that has `: ` in it in quotes, or indent the line"),
+        ("a:\n  b: {}\n   c: 2", "indent the line like those beside it"),
+        ("a: {", None),
+    ],
+)
+def test_hints_of_broken_yaml(tmp_path: Path, text: str, hint: str | None) -> None:
+    (found,) = _read(tmp_path, text, "q.yaml").diagnostics
+    assert found.hint == hint
 
 
 def test_yaml_without_pyyaml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ SYNTAX = Rule(
     code="PGQ001",
     summary="a file that is not well-formed JSON or YAML",
     why="The file cannot be read. JSON is what RFC 8259 says: no comments, no trailing commas. "
-    "YAML is read as JSON: no tags, no merge keys, aliases within limits.",
+    "YAML is read as JSON: no tags; aliases and merge keys within limits.",
     bad='{\n  "type": "object",\n}',
     good='{\n  "type": "object"\n}',
 )
