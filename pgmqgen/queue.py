@@ -145,7 +145,7 @@ def _kind_of(value: Any) -> str:
         case int() | float():
             return f"`{value}`"
         case str():
-            return f"the text `{value}`"
+            return f"the text `{value}`" if value else "an empty text"
         case Mapping():
             return "an object"
         case _:
