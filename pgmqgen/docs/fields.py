@@ -75,7 +75,8 @@ class Shape:
 def describe_shape(root: Schema, schema: Schema, *, anchor: str, name: str) -> Shape:
     """A schema of a bundle, as a section."""
     view = _View(root)
-    flat = view.flatten(schema)
+    is_alias = isinstance(schema, dict) and schema.keys() == {"$ref"}
+    flat = view.flatten(schema, None if is_alias else set())
     return Shape(
         anchor=anchor,
         name=name,
@@ -83,7 +84,7 @@ def describe_shape(root: Schema, schema: Schema, *, anchor: str, name: str) -> S
         type=view.type_of(schema),
         constraints=_constraints(flat),
         values=_values(flat),
-        fields=tuple(view.rows(schema)),
+        fields=tuple(view.rows(flat)),
     )
 
 
@@ -108,14 +109,19 @@ class _View:
     def __init__(self, root: Schema) -> None:
         self._root = root
 
-    def flatten(self, schema: Any) -> dict[str, Any]:
-        """A schema with what its `allOf` says inline."""
+    def flatten(self, schema: Any, followed: set[str] | None = None) -> dict[str, Any]:
+        """A schema with what its `allOf` says inline.
+
+        followed: the references that are inline already; others are put inline too, unless None
+        """
         if not isinstance(schema, dict):
             return {}
         merged: dict[str, Any] = {}
-        for part in (*schema.get("allOf", ()), schema):
-            flat = part if part is schema else self.flatten(part)
-            for key, value in flat.items():
+        parts = [self.flatten(part, followed) for part in schema.get("allOf", ())]
+        if followed is not None and is_reference(schema):
+            parts.insert(0, self._inherited(schema["$ref"], followed))
+        for part in (*parts, schema):
+            for key, value in part.items():
                 match key:
                     case "properties" | "patternProperties":
                         merged[key] = {**merged.get(key, {}), **value}
@@ -123,9 +129,20 @@ class _View:
                         merged[key] = [*merged.get(key, ()), *value]
                     case "allOf":
                         pass
+                    case "$ref" if followed is not None:
+                        pass
                     case _:
                         merged[key] = value
         return merged
+
+    def _inherited(self, ref: str, followed: set[str]) -> dict[str, Any]:
+        if ref in followed:
+            return {}
+        followed.add(ref)
+        try:
+            return self.flatten(follow(self._root, parse_pointer(ref)), followed)
+        except LookupError:
+            return {}
 
     def rows(self, schema: Any, prefix: str = "", depth: int = 0) -> Iterator[Field]:
         """The fields of a schema that is not a reference, and of what is inside of it."""

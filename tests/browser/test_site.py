@@ -47,6 +47,10 @@ return [...document.querySelectorAll("body *")]
 """
 _LINKS = "return [...document.querySelectorAll('a[href]')].map(a => a.href)"
 _IDS = "return [...document.querySelectorAll('[id]')].map(node => node.id)"
+_BROKEN = """
+return [...document.querySelectorAll('.queues tbody th a')]
+  .filter(a => a.textContent.length <= 20 && a.getClientRects().length > 1).map(a => a.textContent)
+"""
 _HEADINGS = "return [...document.querySelectorAll('h1,h2,h3,h4')].map(h => +h.tagName[1])"
 
 pytestmark = pytest.mark.skipif(
@@ -91,6 +95,13 @@ def test_looks(browser: Chrome, site: Path, scheme: str, width: int) -> None:
         pale = [each for each in browser.execute_script(_CONTRASTS) if each[1] < _LEAST_CONTRAST]
         assert pale == [], page.name
         assert browser.get_log("browser") == [], page.name
+
+
+@pytest.mark.parametrize("width", [1280, 800, 360])
+def test_names_of_queues_stand_in_one_line(browser: Chrome, site: Path, width: int) -> None:
+    _emulate(browser, "light", width)
+    browser.get((site / "index.html").as_uri())
+    assert browser.execute_script(_BROKEN) == []
 
 
 def test_links_lead_somewhere(browser: Chrome, site: Path) -> None:
