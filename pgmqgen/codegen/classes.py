@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 from pgmqgen.codegen.shapes import ANY, Shape, class_of, class_ref, iterate
 from pgmqgen.schema.names import BUILTIN_TYPES, RESERVED_TYPES
@@ -30,7 +32,7 @@ class External:
 
 
 class Classes:
-    """The names of a module.
+    """The classes of a module, and the names that they have until all are known.
 
     by_name: the shape of each class; imports: the module and the name of each stub's class
     bases: what each name was before it got a number
@@ -40,18 +42,27 @@ class Classes:
         self.by_name: dict[str, Shape] = {}
         self.imports: dict[str, tuple[tuple[str, ...], str]] = {}
         self.bases: dict[str, str] = {}
-        self._taken = {*taken, *RESERVED_TYPES, *BUILTIN_TYPES}
+        self._reserved = {*taken, *RESERVED_TYPES, *BUILTIN_TYPES}
+        self._owners: dict[str, str] = {}  # of what is written inside of a class, "" for several
+        self._ranks: dict[str, tuple[bool, bool]] = {}
+        self._is_late = False
         self._settled: dict[tuple[str, str], str] = {}  # names by base and shape
         self._last: dict[str, int] = {}  # number of the last name made from a base
 
     def reserve(self, name: str) -> None:
         """Give this name to no other class."""
-        self._taken.add(name)
+        self._reserved.add(name)
 
-    def add(self, base: str) -> str:
-        """Name a class, whose shape is to come: `base`, or that with a number."""
+    def add(self, base: str, owner: str | None = None) -> str:
+        """Name a class, whose shape is to come: `base`, or that with a number.
+
+        owner: the class that it is written inside of, "" if none; None: it can be referred to
+        """
         name = self.name(base)
         self.by_name[name] = ANY
+        self._ranks[name] = (self._is_late, owner is not None)
+        if owner is not None:
+            self._owners[name] = owner
         return name
 
     def settle(self, name: str, shape: Shape) -> str:
@@ -61,21 +72,57 @@ class Classes:
         if settled == name:
             self.by_name[name] = shape
             return name
-        del self.by_name[name], self.bases[name]
-        self._taken.remove(name)
+        if self._owners.get(settled) != self._owners[name]:
+            self._owners[settled] = ""
+        del self.by_name[name], self.bases[name], self._owners[name]
         self._last[base] -= 1
         return settled
 
     def name(self, base: str) -> str:
         """Give out a name: `base`, or that with a number."""
         name, number = base, self._last.get(base, 1)
-        while name in self._taken:
+        while name in self.bases or name in self._reserved:
             number += 1
             name = f"{base}{number}"
         self._last[base] = number
-        self._taken.add(name)
         self.bases[name] = base
+        self._ranks[name] = (self._is_late, False)
         return name
+
+    def name_late(self) -> None:
+        """Leave the better names to the classes so far."""
+        self._is_late = True
+
+    def finish(self) -> dict[str, str]:
+        """The last name of each class: what could be referred to keeps its own.
+
+        What is written inside of others, and would have the name of something in another one, is
+        also called after what it is in: `BillingAddress` and `ShippingAddress`.
+        """
+        homes = {own: self._find_home(own) for own in self._owners}
+        pairs = {(self.bases[own], home) for own, home in homes.items()}
+        counts = Counter(base for base, _ in pairs)
+        last, named = {name: name for name in self.by_name}, Classes(frozenset(self._reserved))
+        for _, group in groupby(sorted(self.bases, key=self._rank), key=self._rank):
+            taken = {*named.bases, *self._reserved}
+            for own in group:
+                base, home = self.bases[own], last.get(homes.get(own, ""), "")
+                is_plain = (counts[base] < 2 and base not in taken) or base.startswith(home)
+                last[own] = named.name(base if is_plain else f"{home}{base}")
+        self.by_name = {last[own]: shape for own, shape in self.by_name.items()}
+        self.imports = {last[own]: place for own, place in self.imports.items()}
+        self.bases = named.bases
+        return last
+
+    def _find_home(self, own: str) -> str:
+        """The class that one is in, beyond those that are called alike; "" if none or several."""
+        home = self._owners[own]
+        while home in self._owners and self.bases[home] == self.bases[own]:
+            home = self._owners[home]
+        return home
+
+    def _rank(self, own: str) -> tuple[bool, bool]:
+        return self._ranks[own]
 
     def include(self, external: External) -> Shape:
         """The shape of another module's definition, in terms of stubs of its classes."""
@@ -102,6 +149,14 @@ class Classes:
         self.imports[name] = external.place_of(original)
         self.by_name[name] = _stub(external.classes[original])
         return name
+
+
+def rename(shapes: Iterable[Shape], names: Mapping[str, str]) -> None:
+    """Refer to classes by other names."""
+    parts = {id(part): part for part in iterate(shapes)}
+    for part in parts.values():
+        if name := class_of(part):
+            part |= class_ref(names[name])
 
 
 def _stub(shape: Shape) -> Shape:

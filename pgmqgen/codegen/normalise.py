@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pgmqgen.codegen.classes import Classes, External
+from pgmqgen.codegen.classes import Classes, External, rename
 from pgmqgen.codegen.shaper import Shaper
 from pgmqgen.codegen.shapes import Shape, reach
 from pgmqgen.codegen.unions import (
@@ -62,10 +62,13 @@ def normalise(
         for ref, name in names.items()
     }
     shaper.finish()
+    classes.name_late()
     shaper.name_definitions(others or {})
     shapes |= {ref: shaper.definition(ref, name) for ref, name in (others or {}).items()}
     shaper.finish()
     everything = [*shapes.values(), *classes.by_name.values()]
+    last = classes.finish()
+    rename(everything, last)
     discriminate(everything, classes.by_name)
     make_room(everything, classes.by_name)
     ambiguous = [*find_ambiguous(everything, classes.by_name)]
@@ -74,7 +77,7 @@ def normalise(
     is_shared = "#" not in names  # unions of other modules may lead to its classes
     harden(everything if is_shared else ambiguous, classes.by_name)
     unions = {
-        ref: name
+        ref: last[name]
         for ref, name in shaper.unions.items()
         if "anyOf" in shapes[ref] and reach([shapes[ref]], classes.by_name)
     }

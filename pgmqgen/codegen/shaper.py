@@ -55,6 +55,7 @@ class Shaper:
         self._shapes: dict[str, Shape] = {}  # of the references that lead to no class
         self._open: list[str] = []  # references whose targets are being shaped
         self._met: set[str] = set()  # those of them that were met again
+        self._owner = ""  # the class that is being shaped
         self._is_deferring = False  # whether classes wait for the shape of the reference around
         self._pending: deque[tuple[str, Shape]] = deque()
 
@@ -67,7 +68,7 @@ class Shaper:
             self._classes.reserve(name)
             return self._referenced_shape("#", self._schema, name)
         self._links["#"] = self._classes.add(name)
-        self._classes.by_name[name] = self._class(flat, name)
+        self._classes.by_name[name] = self._class(name, flat)
         return class_ref(name)
 
     def name_definitions(self, names: Mapping[str, str]) -> None:
@@ -90,7 +91,7 @@ class Shaper:
         """Shape the classes that were only named so far."""
         while self._pending:
             name, flat = self._pending.popleft()
-            self._classes.by_name[name] = self._class(flat, name)
+            self._classes.by_name[name] = self._class(name, flat)
 
     def _shape(self, schema: Any, name: str) -> Shape:
         """The shape of a schema; a class made for it is called `name` unless it has a title."""
@@ -149,12 +150,11 @@ class Shaper:
     def _object(self, flat: Shape, name: str) -> Shape:
         if not self._flattener.is_class(flat):
             return {"type": "object", "additionalProperties": self._values(flat, name) or True}
-        base = class_name(flat.get("title")) or name
-        own = self._classes.add(base)
+        own = self._classes.add(class_name(flat.get("title")) or name, self._owner)
         if self._is_deferring:
             self._pending.append((own, flat))
             return class_ref(own)
-        return class_ref(self._classes.settle(own, self._class(flat, base)))
+        return class_ref(self._classes.settle(own, self._class(own, flat)))
 
     def _values(self, flat: Shape, name: str) -> Shape:
         """What any property of an object may be that declares none."""
@@ -163,7 +163,14 @@ class Shaper:
         shapes = [self._shape(value, name) for value in values if value is not False]
         return join(shapes) if shapes else ANY
 
-    def _class(self, flat: Shape, name: str) -> Shape:
+    def _class(self, own: str, flat: Shape) -> Shape:
+        outside, self._owner = self._owner, own
+        try:
+            return self._owned_class(flat, self._classes.bases[own])
+        finally:
+            self._owner = outside
+
+    def _owned_class(self, flat: Shape, name: str) -> Shape:
         required = [key for key in flat.get("required", ()) if isinstance(key, str)]
         properties: dict[str, Any] = {
             key: self._shape(value, class_name(key) or f"{name}Value")
@@ -225,8 +232,10 @@ class Shaper:
 
     def _referenced_shape(self, ref: str, target: Any, name: str) -> Shape:
         outside, self._met = self._met, set()
+        owner, self._owner = self._owner, ""
         with self._opened([ref], defer=self._is_deferring or not self._open):
             shape = self._shape(target, name)
+        self._owner = owner
         if sum(1 for _ in iterate([shape])) > _LARGEST:
             shape = ANY
         if not self._met:  # else it is cut off where it met something around it

@@ -225,7 +225,7 @@ def test_a_root_that_is_no_object_becomes_an_alias(schema: Any, expected: str) -
 def test_names_that_are_taken_are_avoided() -> None:
     schema = {"type": "object", "properties": {"x": {**RESTING, "title": "XProducer"}}}
     models = make_models(draft_models(schema, "Payload", taken=frozenset({"XProducer"})))
-    assert models.names == ("Payload", "XProducer2")
+    assert models.names == ("Payload", "PayloadXProducer")
 
 
 HOSTILE = st.lists(

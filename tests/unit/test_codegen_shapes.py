@@ -129,8 +129,41 @@ def test_equal_objects_of_one_name_are_one_class() -> None:
 
     schema = _object(a=_object(x=place()), b=_object(x=place()), c=_object(x=place(more=COUNT)))
     normal = _normalise(schema)
-    assert [*normal.classes] == ["Payload", "A", "X", "Url", "B", "C", "X2", "Url2"]
+    assert [*normal.classes] == ["Payload", "A", "X", "Url", "B", "C", "CX", "CXUrl"]
     assert normal.classes["A"]["properties"] == normal.classes["B"]["properties"]
+
+
+_EVENTS = {
+    kind: _object(type={"const": kind}, data=_object(**{kind: TEXT}))
+    for kind in ("paid", "sent", "lost")
+}
+
+
+@pytest.mark.parametrize("kinds", [("paid", "sent"), ("sent", "paid"), ("lost", "sent", "paid")])
+def test_a_class_inside_of_others_is_called_after_the_one_that_it_is_in(
+    kinds: tuple[str, ...],
+) -> None:
+    """Whatever stands before it, so that another branch takes no name away."""
+    normal = _normalise({"oneOf": [_EVENTS[kind] for kind in kinds]})
+    for kind in kinds:
+        name = kind.capitalize()
+        assert normal.classes[name]["properties"]["data"] == {"$ref": f"#/$defs/{name}Data"}
+        assert normal.classes[f"{name}Data"]["properties"] == {kind: {"type": "string"}}
+
+
+@pytest.mark.parametrize(
+    ("properties", "definitions", "names"),
+    [
+        ({"a": _object(x=_object(t=TEXT))}, {}, ["A", "X"]),
+        ({"a": _object(x=_object(t=TEXT)), "b": _step("x")}, {"x": _object(n=COUNT)}, ["A", "AX", "X"]),
+        ({"x": _object(x=_object(x=_object(t=TEXT)))}, {}, ["X", "X2", "X3"]),
+        ({"x": {"anyOf": [_object(t=TEXT), _object(n=COUNT)]}}, {}, ["X", "X2"]),
+        ({"field": _object(t=TEXT)}, {}, ["PayloadField"]),
+    ],
+)  # fmt: skip
+def test_what_would_have_one_name(properties: Any, definitions: Any, names: list[str]) -> None:
+    normal = _normalise(_object(**properties) | {"$defs": definitions})
+    assert [*normal.classes] == ["Payload", *names]
 
 
 def test_literals_of_a_union_are_one_literal() -> None:
