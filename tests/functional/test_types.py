@@ -170,5 +170,5 @@ def test_a_new_event_shows_in_the_stub(project: Path, run_pgmqgen: Run) -> None:
     _add_an_event(project)
     assert run_pgmqgen("generate").returncode == 0
     stub = (project / "generated" / "handlers" / "orders.py").read_text().splitlines()
-    line = stub.index("            assert_never(unknown)") + 1
+    line = stub.index("            assert_never(message.payload)") + 1
     assert _check(project, "generated") == [f"generated/handlers/orders.py:{line} [arg-type]"]

@@ -20,5 +20,5 @@ def handle(message: Message[Events], context: Context) -> None:
             raise NotImplementedError("handle `PageViewed` of queue `events` here")
         case Click():
             raise NotImplementedError("handle `Click` of queue `events` here")
-        case unknown:
-            assert_never(unknown)
+        case _:
+            assert_never(message.payload)
