@@ -32,8 +32,8 @@ def handle(message: Message[OrderEvent], context: Context) -> None:
             log.info("%s: captured %.2f EUR for %s", message, euros, paid.order_id)
         case OrderCancelled(order_id=order_id, reason=reason):
             log.info("%s: released the stock of %s (%s)", message, order_id, reason or "no reason")
-        case other:
-            assert_never(other)
+        case _:
+            assert_never(message.payload)
 
 
 def _to_euros(paid: OrderPaid) -> float:
