@@ -39,7 +39,8 @@ class SchemaError(PgmqgenError):
     """Schema files that do not compile; `diagnostics` says where and why."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
-        super().__init__(f"{len(diagnostics)} problem(s) in the schemas")
+        errors = sum(each.severity == "error" for each in diagnostics)
+        super().__init__(f"{errors} error(s) in the schemas")
         self.diagnostics = tuple(diagnostics)
 
 

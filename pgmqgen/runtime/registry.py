@@ -12,8 +12,9 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from pgmqgen.errors import RegistryError
-from pgmqgen.queue import QueueSettings
+from pgmqgen.queue import QueueSettings, suggest
 from pgmqgen.runtime.validation import Contract
+from pgmqgen.runtime.wording import listed
 
 T = TypeVar("T")
 Handler = Callable[..., Any]
@@ -112,8 +113,8 @@ class Registry(Mapping[str, QueueSpec[Any]]):
         try:
             return self._queues[name]
         except KeyError:
-            known = ", ".join(f"`{known}`" for known in self._queues) or "none"
-            raise RegistryError(f"no queue `{name}` in the registry, which has {known}") from None
+            message = f"no queue `{name}` in the registry, which has {listed([*self]) or 'none'}"
+            raise RegistryError(message, hint=suggest(name, self)) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._queues

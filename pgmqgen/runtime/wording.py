@@ -24,9 +24,10 @@ def expected(options: Sequence[Any], *got: Any) -> str:
     shown = [show(option) for option in unique(options[:_MOST_COMPARED])]
     more = len(options[_MOST_COMPARED:])
     message = f"expected {'one of ' if len(shown) > 1 else ''}{listed(shown, more)}"
+    others = shown if len(shown) > 1 else []
     for value in got:
         message += f"; got `{show(value)}`"
-        if isinstance(value, str) and (close := get_close_matches(show(value), shown, n=1)):
+        if isinstance(value, str) and (close := get_close_matches(show(value), others, n=1)):
             message += f"; did you mean `{close[0]}`?"
     return message
 

@@ -188,9 +188,9 @@ class Worker:
             if not announced and all(lane.ready.is_set() for lane in lanes):
                 announced = True
                 log.info(
-                    "ready: %d processes serve %d queues",
-                    shift.plan.processes,
-                    len(shift.plan.settings),
+                    "ready: %s serve %s",
+                    f"{shift.plan.processes} process(es)",
+                    f"{len(shift.plan.settings)} queue(s)",
                 )
                 call_hook(shift.hooks, "on_ready")
                 self._open(lanes)

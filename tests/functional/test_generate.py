@@ -171,7 +171,7 @@ def test_bad_schemas_write_nothing(shop: Path, run_pgmqgen: Run) -> None:
         "  help: remove the comma",
         "schemas/ping.json:1:13: PGQ301 unknown key `max_attemps`",
         "  help: did you mean `max_attempts`?",
-        "error: 2 problem(s) in the schemas",
+        "error: 2 error(s) in the schemas",
     ]
     assert not (shop / OUTPUT).exists()
 

@@ -96,6 +96,7 @@ def test_of_a_union_the_branch_that_was_meant_is_printed(send: Send, project: Pa
         (["orders", '{"id": 1}', "--delay", "-1"], 2, "'--delay'"),
         (["orders"], 2, "Missing argument"),
         (["order", "{}"], 2, "no queue `order` in the registry, which has `orders`"),
+        (["order", "{}"], 2, "help: did you mean `orders`?\n"),
     ],
 )
 def test_refusals(

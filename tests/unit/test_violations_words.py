@@ -159,6 +159,7 @@ def test_items_that_an_array_lacks(schema: Any, value: Any, told: str) -> None:
     ("schema", "value", "told"),
     [
         ({"const": "on"}, "no", "expected `on`; got `no` [const]"),
+        ({"const": "1.0"}, "1.1", 'expected `"1.0"`; got `"1.1"` [const]'),
         ({"enum": ["card", "cash"]}, "crd", "expected one of `card`, `cash`; got `crd`; did you mean `card`? [enum]"),
         ({"enum": list(range(400))}, -1, "expected one of `0`, `1`, `2`, `3`, `4`, `5`, `6`, `7`, `8`, `9` and 390 more; got `-1` [enum]"),
         ({"const": [1, 2]}, 3, "[1,2] was expected [const]"),
