@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         DatabaseError,
         GenerateError,
         InvalidMessage,
+        LeaseLost,
         PayloadTypeError,
         PgmqgenError,
         RegistryError,
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "pgmqgen.errors": (
-        "ConfigError", "DatabaseError", "GenerateError", "InvalidMessage", "PayloadTypeError",
-        "PgmqgenError", "RegistryError", "SchemaError", "Violation",
+        "ConfigError", "DatabaseError", "GenerateError", "InvalidMessage", "LeaseLost",
+        "PayloadTypeError", "PgmqgenError", "RegistryError", "SchemaError", "Violation",
     ),
     "pgmqgen.queue": ("Backoff", "QueueSettings"),
     "pgmqgen.runtime.client": ("AsyncQueue", "Queue", "QueueMetrics", "ReceivedMessage"),
@@ -63,6 +64,7 @@ __all__ = [
     "GenerateError",
     "Hooks",
     "InvalidMessage",
+    "LeaseLost",
     "Message",
     "PayloadTypeError",
     "PgmqgenError",

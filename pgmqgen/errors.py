@@ -7,6 +7,7 @@
     ├── RegistryError        a registry or handler that does not load  (exit 2)
     ├── InvalidMessage       .errors: why a payload breaks its schema  (exit 1)
     ├── PayloadTypeError     schema-valid, but the model refuses it
+    ├── LeaseLost            another worker may have the message
     └── DatabaseError        .sqlstate; the driver's error is __cause__ (exit 3)
 
 Every error has a short message and, apart from it, a `hint` that says what to do.
@@ -86,6 +87,10 @@ class PayloadTypeError(PgmqgenError):
 
     The message is not at fault: it is retried, then goes where failures go.
     """
+
+
+class LeaseLost(PgmqgenError):
+    """A handler's transaction that was rolled back, as its message is not this worker's any more."""
 
 
 class DatabaseError(PgmqgenError):

@@ -21,9 +21,9 @@ from typing import Any
 from pgmqgen.errors import PgmqgenError
 from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.connector import Connector
-from pgmqgen.runtime.context import Context
 from pgmqgen.runtime.hooks import call_hook, load_hooks
 from pgmqgen.runtime.registry import load_registry
+from pgmqgen.runtime.resources import Resources
 from pgmqgen.runtime.runner import ControlLine, Desk, Runner
 from pgmqgen.runtime.sides import AsyncControls, AsyncSide, SyncSide
 
@@ -59,19 +59,19 @@ def main(arguments: list[str]) -> None:
         sync_sock.sendall(wire.pack_frame((wire.BROKEN, message, None)))
         return
     line = ControlLine(control_sock)
-    context = Context(options["number"], Connector(options["conninfo"], options["factory"]))
+    resources = Resources(options["number"], Connector(options["conninfo"], options["factory"]))
     record = progress.Progress(fds[3])
     loop_thread = None
     if any(desk.is_async for desk in desks):
         controls = AsyncControls(line)
-        runner = Runner(record, hooks, context, controls)
+        runner = Runner(record, hooks, resources, controls)
         side = AsyncSide(async_sock, desks, runner, controls)
         loop_thread = threading.Thread(target=side.run, name="pgmqgen-async", daemon=True)
         loop_thread.start()
     call_hook(hooks, "on_start")
     sync_sock.sendall(wire.pack_frame((wire.READY, [desk.is_async for desk in desks])))
     with contextlib.suppress(ConnectionError):
-        SyncSide(sync_sock, frames, desks, Runner(record, hooks, context, line)).run()
+        SyncSide(sync_sock, frames, desks, Runner(record, hooks, resources, line)).run()
     if loop_thread is not None:
         loop_thread.join(_JOIN_S)
 
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> None:
 def _load_desks(options: dict[str, Any]) -> list[Desk]:
     registry = load_registry(options["registry"])
     desks = []
-    for number, (name, timeout_s) in enumerate(options["queues"]):
+    for number, (name, timeout_s, archives) in enumerate(options["queues"]):
         spec = registry[name]
         handler = spec.load_handler()
         spec.contract.prepare()
@@ -92,6 +92,7 @@ def _load_desks(options: dict[str, Any]) -> list[Desk]:
                 is_async=inspect.iscoroutinefunction(handler)
                 or inspect.iscoroutinefunction(type(handler).__call__),
                 timeout_s=timeout_s,
+                archives=archives,
             )
         )
     return desks

@@ -16,7 +16,7 @@ from pgmqgen.errors import RegistryError
 from pgmqgen.runtime import wire
 from pgmqgen.runtime.delivery import Delivery
 from pgmqgen.runtime.intake import ASYNC_LIMIT, SLOW_S, Intake, by_service
-from pgmqgen.runtime.outcome import Completed, Failed, Failure, Result
+from pgmqgen.runtime.outcome import Completed, Failed, Failure, Result, Settled
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.slots import Channel, Remains, Slot
 
@@ -91,11 +91,10 @@ class Crew:
         return len(self.quarantine) + sum(slot.holds() for slot in self.slots)
 
     def deliveries(self) -> Iterator[Delivery]:
-        """Every delivery that the slots and the quarantine hold."""
+        """Every delivery that the slots and the quarantine hold a lease of."""
         yield from self.quarantine
         for slot in self.slots:
-            yield from slot.sync.held.values()
-            yield from slot.asynchronous.held.values()
+            yield from slot.deliveries()
 
     def hire(self, now: float) -> None:
         """Start the slots that are missing, after a pause if the last ones died at once."""
@@ -218,8 +217,7 @@ class Crew:
             slot.kill()
         for slot in self.slots:
             remains = slot.bury()
-            for delivery in remains.finished:
-                self._results.finish(delivery, _COMPLETED)
+            self._finish_ended(remains)
             unfinished += remains.running + remains.waiting
         self.slots.clear()
         return unfinished
@@ -270,10 +268,15 @@ class Crew:
             return
         log.warning("process %d is gone: %s", slot.pid, slot.epitaph())
         self._note_death(was_starting and not slot.completed, slot, now)
-        for delivery in remains.finished:
-            self._results.finish(delivery, _COMPLETED)
+        self._finish_ended(remains)
         self._requeue(remains.waiting)
         self._judge(slot, remains)
+
+    def _finish_ended(self, remains: Remains) -> None:
+        for delivery in remains.settled:
+            self._results.finish(delivery, _SETTLED)
+        for delivery in remains.finished:
+            self._results.finish(delivery, _COMPLETED)
 
     def _note_death(self, at_startup: bool, slot: Slot, now: float) -> None:
         self._startup_deaths = self._startup_deaths + 1 if at_startup else 0
@@ -298,7 +301,7 @@ class Crew:
         suspects: list[Delivery] = []
         if killed_for_sync:  # the others that ran are no suspects, and it may just have finished
             culprits = condemned
-        elif len(remains.running) == 1:
+        elif len(remains.running) == 1 and not remains.settled:
             culprits = remains.running
         else:
             suspects = remains.running
@@ -324,7 +327,7 @@ class Crew:
                 self._intakes[delivery.number].backlog.appendleft(delivery)
 
 
-_COMPLETED = Completed()
+_COMPLETED, _SETTLED = Completed(), Settled()
 
 
 def _room(slot: Slot, intake: Intake) -> int:

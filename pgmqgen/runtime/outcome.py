@@ -108,6 +108,11 @@ class Completed:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """The handler returned, and has settled its message itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The handler raised, timed out, or its process died.
 
@@ -136,10 +141,12 @@ class Vetoed:
     delay_s: float
 
 
-Result = Completed | Failed | Invalid | Vetoed
+Decidable = Completed | Failed | Invalid | Vetoed
+"""Results after which something is to be done with the message."""
+Result = Decidable | Settled
 
 
-def decide(settings: QueueSettings, attempt: int, result: Result) -> Decision:
+def decide(settings: QueueSettings, attempt: int, result: Decidable) -> Decision:
     """What to do with a message after attempt number `attempt` (the first is 1)."""
     match result:
         case Completed():

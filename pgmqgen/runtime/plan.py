@@ -134,7 +134,7 @@ def _child_options(
     return {
         "sys_path": [os.path.abspath(path) for path in sys.path],
         "registry": registry.import_name,
-        "queues": [(s.name, s.timeout) for s in settings],
+        "queues": [(s.name, s.timeout, s.on_success == "archive") for s in settings],
         "hooks": hooks_name,
         "conninfo": connector.conninfo,
         "factory": connector.factory,

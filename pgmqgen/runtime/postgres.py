@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import psycopg
+from psycopg import IsolationLevel
 from psycopg import conninfo as libpq
 from psycopg.adapt import Loader
 from psycopg.pq import ConnStatus, TransactionStatus
@@ -155,6 +156,49 @@ async def answers_async(connection: psycopg.AsyncConnection[Any]) -> bool:
         return _is_unoccupied(connection) and bool(await fetch_async(connection, _PROBE))
     except psycopg.Error:
         return False
+
+
+def is_in_transaction(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether a connection is inside of a transaction, as far as this side knows."""
+    inside = (TransactionStatus.INTRANS, TransactionStatus.INERROR, TransactionStatus.ACTIVE)
+    return connection.pgconn.transaction_status in inside
+
+
+@contextmanager
+def in_own_transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A transaction at READ COMMITTED. Raises RuntimeError inside of another.
+
+    At a higher level the acknowledgement of a message would fail whenever its lease was extended
+    meanwhile.
+    """
+    _refuse_nesting(connection)
+    before = connection.isolation_level
+    connection.isolation_level = IsolationLevel.READ_COMMITTED
+    try:
+        with connection.transaction():
+            yield
+    finally:
+        if not connection.closed:
+            connection.isolation_level = before
+
+
+@asynccontextmanager
+async def in_own_transaction_async(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Like `in_own_transaction`, asynchronously."""
+    _refuse_nesting(connection)
+    before = connection.isolation_level
+    await connection.set_isolation_level(IsolationLevel.READ_COMMITTED)
+    try:
+        async with connection.transaction():
+            yield
+    finally:
+        if not connection.closed:
+            await connection.set_isolation_level(before)
+
+
+def _refuse_nesting(connection: psycopg.BaseConnection[Any]) -> None:
+    if is_in_transaction(connection):
+        raise RuntimeError("the connection is inside of another transaction: end that first")
 
 
 def raw_jsonb(connection: AdaptContext) -> None:

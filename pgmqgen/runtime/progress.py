@@ -15,7 +15,8 @@ import tempfile
 CAPACITY = 2048
 """Entries, and so the most deliveries that one child holds."""
 
-WAITING, RUNNING, DONE = 0, 1, 2
+WAITING, RUNNING, DONE, SETTLED = 0, 1, 2, 3
+"""SETTLED: the handler runs, and has acknowledged its message in a transaction that committed."""
 
 _STARTS = 8
 _STATES = _STARTS + 8 * CAPACITY
@@ -25,7 +26,7 @@ _SIZE = _STATES + CAPACITY
 class Progress:
     """One child's record, mapped from the file descriptor `fd`.
 
-    states: WAITING, RUNNING or DONE for each entry
+    states: WAITING, RUNNING, DONE or SETTLED for each entry
     starts: monotonic clock in seconds when the entry began to run
     recall: a one-item view; tickets below it must not start
     """

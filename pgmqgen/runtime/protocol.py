@@ -186,13 +186,8 @@ class QueueProtocol(Generic[T]):
     def _call(self, template: str, *parameters: Any) -> Call:
         statement = self._statements.get(template)
         if statement is None:
-            statement = self._statements[template] = self._name_tables(template)
+            statement = self._statements[template] = sql.on_tables(template, self.name).encode()
         return Call(statement, parameters)
-
-    def _name_tables(self, template: str) -> bytes:
-        # A per cent sign in a name must not look like a parameter.
-        queue, archive = (sql.table(prefix, self.name).replace("%", "%%") for prefix in "qa")
-        return template.format(queue=queue, archive=archive).encode()
 
     def _encode(self, payload: T) -> bytes:
         return self._codec.encode(payload) if self._codec else dump_json(payload)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
+from functools import partial
 from socket import socket
 from typing import Any
 
@@ -29,10 +30,12 @@ from pgmqgen.runtime.outcome import (
     Release,
     Result,
     Retry,
+    Settled,
     Verdict,
     Vetoed,
 )
 from pgmqgen.runtime.registry import Handler
+from pgmqgen.runtime.resources import Resources
 from pgmqgen.runtime.validation import Contract
 
 log = logging.getLogger("pgmqgen.child")
@@ -52,6 +55,7 @@ class Desk:
     handler: Handler
     is_async: bool
     timeout_s: float
+    archives: bool
 
 
 class ControlLine:
@@ -84,11 +88,11 @@ class Runner:
         self,
         record: progress.Progress,
         hooks: Hooks,
-        context: Context,
+        resources: Resources,
         controls: Controls,
     ) -> None:
         self.record = record
-        self.context = context
+        self._resources = resources
         self._hooks = hooks
         self._controls = controls
         self._before = overrides(hooks, "before_handle")
@@ -121,14 +125,20 @@ class Runner:
                 return Vetoed(veto.delay_s)
         return message
 
-    def close(self, message: Message[Any], error: BaseException | None) -> Result:
+    def context(self, desk: Desk, job: wire.Job, message: Message[Any]) -> Context:
+        """What the handler of a message is given besides it."""
+        note = partial(self.record.states.__setitem__, job[1], progress.SETTLED)
+        return Context(self._resources, message, archives=desk.archives, on_commit=note)
+
+    def close(self, message: Message[Any], context: Context, error: BaseException | None) -> Result:
         """Turn the end of a handler into a result, through the hooks."""
         result = Completed() if error is None else self._fail(message, error)
         if self._after:
             call_hook(self._hooks, "after_handle", message, result)
-        return result
+        is_settled = message.settled or (error is None and context.acknowledged)
+        return Settled() if is_settled else result
 
-    def _fail(self, message: Message[Any], error: BaseException) -> Result:
+    def _fail(self, message: Message[Any], error: BaseException) -> Completed | Failed:
         decided = call_hook(self._hooks, "on_error", error, message)
         if message.settled:
             log.error("%r raised after it was settled", message, exc_info=error)
@@ -143,7 +153,7 @@ class Runner:
     def time_out(self, message: Message[Any], limit_s: float, stack: str | None) -> Result:
         """The result of an async handler that was cancelled at its time limit."""
         if message.settled:
-            return Completed()
+            return Settled()
         error = f"the handler ran longer than its limit of {limit_s:g} s"
         return Failed(Failure("timeout", error, stack))
 

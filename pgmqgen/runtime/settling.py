@@ -26,6 +26,7 @@ from pgmqgen.runtime.outcome import (
     Release,
     Reschedule,
     Result,
+    Settled,
     decide,
 )
 from pgmqgen.runtime.report import parent_message
@@ -55,6 +56,9 @@ class Settling:
         intake = self._intakes[delivery.number]
         intake.in_hand -= 1
         if delivery.settled:
+            return
+        if isinstance(result, Settled):
+            self._shift.count(intake.settings.name, "handled")
             return
         if isinstance(result, Completed):
             intake.acknowledge(delivery, time.monotonic())

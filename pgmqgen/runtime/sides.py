@@ -69,14 +69,15 @@ class SyncSide:
         message = self._runner.open(desk, job)
         if not isinstance(message, Message):
             return message
+        context = self._runner.context(desk, job, message)
         error: BaseException | None = None
         try:
-            returned = desk.handler(message, self._runner.context)
+            returned = desk.handler(message, context)
             if inspect.isawaitable(returned):
                 error = TypeError("a sync handler returned an awaitable: define it by `async def`")
         except BaseException as raised:  # SystemExit too ends the handler, not the process
             error = raised
-        return self._runner.close(message, error)
+        return self._runner.close(message, context, error)
 
     def _report(
         self, desk: Desk, completed: list[int], others: list[tuple[Any, ...]], seconds: float
@@ -152,7 +153,7 @@ class AsyncSide:
         if self._runner.start(job, time.monotonic()):
             result = self._runner.open(desk, job)
         if isinstance(result, Message):
-            result = await self._handle(desk, job[0], result)
+            result = await self._handle(desk, job, result)
         if isinstance(result, Completed):
             self._completed.setdefault(desk.number, []).append(job[0])
             self._runner.record.states[job[1]] = progress.DONE
@@ -163,12 +164,13 @@ class AsyncSide:
             self._flush_due = True
             asyncio.get_running_loop().call_later(_ASYNC_FLUSH_AFTER_S, self._flush)
 
-    async def _handle(self, desk: Desk, ticket: int, message: Message[Any]) -> Result:
+    async def _handle(self, desk: Desk, job: wire.Job, message: Message[Any]) -> Result:
+        ticket, context = job[0], self._runner.context(desk, job, message)
         error: BaseException | None = None
         try:
             async with asyncio.timeout(desk.timeout_s) as deadline:
                 self._deadlines[ticket] = deadline
-                await desk.handler(message, self._runner.context)
+                await desk.handler(message, context)
         except BaseException as raised:  # cancellation by the handler itself included
             error = raised
         finally:
@@ -176,7 +178,7 @@ class AsyncSide:
         if deadline.expired() and isinstance(error, TimeoutError):
             stack = describe(error.__cause__ or error).traceback
             return self._runner.time_out(message, desk.timeout_s, stack)
-        return self._runner.close(message, error)
+        return self._runner.close(message, context, error)
 
     def _flush(self) -> None:
         self._flush_due = False

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from socket import socket, socketpair
@@ -19,6 +19,7 @@ from typing import Any
 from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.delivery import Delivery
 
+_BEGUN = (progress.RUNNING, progress.SETTLED)
 _SETTLE_MEMORY_S = 0.002
 """How long the parent waits, after a recall, for the child's last notes to reach memory."""
 
@@ -109,8 +110,12 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What a dead slot held: `finished` only lacked a report, `running` was begun, `waiting` not."""
+    """What a dead slot held: `finished` only lacked a report, `running` was begun, `waiting` not.
 
+    settled: begun, and settled by the handler itself
+    """
+
+    settled: list[Delivery] = field(default_factory=list)
     finished: list[Delivery] = field(default_factory=list)
     running: list[Delivery] = field(default_factory=list)
     waiting: list[Delivery] = field(default_factory=list)
@@ -169,6 +174,13 @@ class Slot:
         """How many deliveries the child has."""
         return len(self.sync.held) + len(self.asynchronous.held)
 
+    def deliveries(self) -> Iterator[Delivery]:
+        """What the child holds, but for messages that their handlers have settled themselves."""
+        for channel in (self.sync, self.asynchronous):
+            for delivery in channel.held.values():
+                if self._record.states[delivery.index] != progress.SETTLED:
+                    yield delivery
+
     def channel(self, is_async: bool) -> Channel:
         """The channel that serves sync or async handlers."""
         return self.asynchronous if is_async else self.sync
@@ -222,7 +234,7 @@ class Slot:
         return [
             (delivery, record.starts[delivery.index])
             for delivery in channel.held.values()
-            if record.states[delivery.index] == progress.RUNNING
+            if record.states[delivery.index] in _BEGUN
         ]
 
     def harvest(self) -> list[Delivery]:
@@ -265,7 +277,9 @@ class Slot:
             channel.close()
             for delivery in channel.held.values():
                 state = self._record.states[delivery.index]
-                if state == progress.DONE:
+                if state == progress.SETTLED:
+                    remains.settled.append(delivery)
+                elif state == progress.DONE:
                     remains.finished.append(delivery)
                 elif state == progress.RUNNING:
                     remains.running.append(delivery)

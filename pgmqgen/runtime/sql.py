@@ -15,6 +15,13 @@ def table(prefix: str, queue: str) -> str:
     return f'pgmq."{name}"'
 
 
+def on_tables(template: str, queue: str) -> str:
+    """A statement of the clients with the tables of a queue."""
+    # A per cent sign in a name must not look like a parameter.
+    names = (table(prefix, queue).replace("%", "%%") for prefix in "qa")
+    return template.format(**dict(zip(("queue", "archive"), names, strict=True)))
+
+
 def merged_headers(patch: str) -> str:
     """SQL for `headers` with the jsonb expression `patch` joined to the reserved header.
 

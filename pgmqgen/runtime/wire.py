@@ -15,7 +15,7 @@ from socket import socket
 from typing import Any, NoReturn, cast
 
 from pgmqgen.errors import Violation
-from pgmqgen.runtime.outcome import Completed, Failed, Failure, Invalid, Result, Vetoed
+from pgmqgen.runtime.outcome import Completed, Failed, Failure, Invalid, Result, Settled, Vetoed
 
 _LENGTH = struct.Struct("!Q")
 HEADER_SIZE = _LENGTH.size
@@ -99,6 +99,8 @@ def pack_result(ticket: int, result: Result) -> tuple[Any, ...]:
     match result:
         case Completed():
             return (ticket, "completed")
+        case Settled():
+            return (ticket, "settled")
         case Vetoed(delay_s):
             return (ticket, "vetoed", delay_s)
         case Failed(failure, verdict, delay_s):
@@ -112,6 +114,8 @@ def unpack_result(packed: tuple[Any, ...]) -> tuple[int, Result]:
     match packed:
         case (ticket, "completed"):
             return ticket, Completed()
+        case (ticket, "settled"):
+            return ticket, Settled()
         case (ticket, "vetoed", delay_s):
             return ticket, Vetoed(delay_s)
         case (ticket, "failed", failure, verdict, delay_s):

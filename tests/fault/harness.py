@@ -186,15 +186,19 @@ class Shop:
 
     # Setting up
 
-    def add_queues(self, queues: dict[str, dict[str, Any]]) -> None:
-        """Write the project: settings by queue; the key `asynchronous` picks the async handler."""
+    def add_queues(self, queues: dict[str, dict[str, Any]], more_handlers: str = "") -> None:
+        """Write the project: settings by queue; the key `asynchronous` picks the async handler.
+
+        more_handlers: source of further functions, which the key `function` picks
+        """
         package = self.folder / "shop"
         package.mkdir()
         (package / "__init__.py").touch()
-        (package / "handlers.py").write_text(_HANDLERS)
+        (package / "handlers.py").write_text(_HANDLERS + more_handlers)
         specs = []
         for name, settings in queues.items():
-            function = "handle_async" if settings.pop("asynchronous", False) else "handle"
+            asynchronous = settings.pop("asynchronous", False)
+            function = settings.pop("function", "handle_async" if asynchronous else "handle")
             written = ", ".join(f"{key}={value!r}" for key, value in settings.items())
             specs.append(_SPEC.format(name=name, settings=written, function=function))
             (package / f"{name}.py").write_text(_CONTRACT.format(name=name))
