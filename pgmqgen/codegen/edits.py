@@ -104,6 +104,13 @@ def type_extras(source: str) -> str:
     return b"".join(lines).decode()
 
 
+def plain_nulls(source: str) -> str:
+    """Say `None` alone where datamodel-code-generator says the default beside it."""
+    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Subscript)]
+    said = "Annotated[None, Field(None)]"
+    return _replace(source, {node: "None" for node in found if ast.unparse(node) == said})
+
+
 def exact_literals(source: str) -> str:
     """Put `Exactly` around literals that are not all text: pydantic takes True for 1."""
     found = [

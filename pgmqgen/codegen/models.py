@@ -23,6 +23,7 @@ from pgmqgen.codegen.edits import (
     inline_roots,
     mark_aliased,
     name_aliases,
+    plain_nulls,
     type_extras,
 )
 from pgmqgen.codegen.rings import find_far
@@ -88,7 +89,7 @@ def _generate(
 
 
 def _edit(source: str) -> str:
-    source = inline_roots(drop_configs(source))
+    source = plain_nulls(inline_roots(drop_configs(source)))
     edits = (
         (mark_aliased, "pgmqgen.runtime.models", "AliasedModel"),
         (exact_literals, "pgmqgen.runtime.models", "Exactly"),

@@ -222,6 +222,15 @@ def test_a_root_that_is_no_object_becomes_an_alias(schema: Any, expected: str) -
     assert models.names == ("Payload",)
 
 
+def test_an_optional_null_is_none() -> None:
+    text = "Annotated[None, Field(None)]"
+    properties = {"a": {"type": "null", "description": text}}
+    schema = {"type": "object", "properties": properties}
+    source = make_models(draft_models(schema, "Payload")).source
+    assert "    a: None = None\n" in source
+    assert source.count(text) == 1  # in the docstring
+
+
 def test_names_that_are_taken_are_avoided() -> None:
     schema = {"type": "object", "properties": {"x": {**RESTING, "title": "XProducer"}}}
     models = make_models(draft_models(schema, "Payload", taken=frozenset({"XProducer"})))
