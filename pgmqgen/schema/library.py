@@ -60,14 +60,14 @@ class Library:
         known = next((each for each in own if each.uri == uri), None) or self._by_uri.get(uri)
         if known is not None:
             return known
-        if (path := self._vendored_copy(uri)) is None and uri.startswith("file:"):
-            path = self._project_file(uri, referrer)
-        if path is not None:
-            return self.resources(path, referrer.dialect).root
-        self._index()
-        if uri in self._by_uri:
+        try:
+            path = self._vendored_copy(uri) or self._project_file(uri, referrer)
+        except LookupError:
+            self._index()
+            if uri not in self._by_uri:
+                raise
             return self._by_uri[uri]
-        raise RemoteReference(uri)
+        return self.resources(path, referrer.dialect).root
 
     def find_dialect(self, uri: str) -> Dialect | None:
         """What a `$schema` stands for, None if it names no draft and no metaschema at hand."""
@@ -84,6 +84,8 @@ class Library:
         return self.find_dialect(declared.rstrip("#")) if isinstance(declared, str) else None
 
     def _project_file(self, uri: str, referrer: Resource) -> Path:
+        if not uri.startswith("file:"):
+            raise RemoteReference(uri)
         path = Path(os.path.normpath(unquote(urlsplit(uri).path)))
         folder = referrer.source.path.parent
         name = Path(os.path.relpath(path, folder)).as_posix()

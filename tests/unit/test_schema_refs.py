@@ -189,6 +189,18 @@ def test_own_id_is_the_file_itself(folder: Path) -> None:
     assert not _accepts(schema, {"a": 1})
 
 
+@pytest.mark.parametrize("ref", ["/schemas/n", "shared/deep/m", "urn:x:o"])
+def test_ids_of_files_that_nothing_else_refers_to(folder: Path, ref: str) -> None:
+    inner = {"m": {"$id": "deep/m", "type": "null"}, "o": {"$id": "urn:x:o", "type": "null"}}
+    _write(
+        folder,
+        q={"properties": {"a": {"$ref": ref}}},
+        shared__s={"$id": "/schemas/n", "type": "null"},
+        shared__t={"$defs": inner},
+    )
+    assert not _accepts(_bundle(folder), {"a": 1})
+
+
 @pytest.mark.parametrize(
     ("ref", "message"),
     [
