@@ -110,3 +110,13 @@ def test_a_file_that_may_not_be_read(project: Path) -> None:
     (project / "schemas" / "a.json").chmod(0o000)
     done = _lint(project, under=_NOT_ALL_POWERFUL if os.geteuid() == 0 else ())
     assert "schemas/a.json:1:1: PGQ001 the file cannot be read: permission denied\n" in done.stdout
+
+
+def test_recursion_with_unevaluated_properties_does_not_end_the_process(project: Path) -> None:
+    inner = {"unevaluatedProperties": False, "if": {}, "else": {"allOf": [{"$ref": "#/$defs/b"}]}}
+    base = {"dependentSchemas": {"x": {"if": {"if": {"anyOf": [inner]}}}}}
+    part = {"oneOf": [{"properties": {"type": {"$ref": "#/$defs/b"}}}]}
+    rest = {"anyOf": [{"additionalProperties": {"$ref": "#/$defs/p"}}]}
+    schema = {"additionalProperties": rest, "$defs": {"p": part, "b": base}}
+    (project / "schemas" / "a.json").write_text(json.dumps(schema))
+    assert _lint(project).returncode >= 0

@@ -10,8 +10,9 @@ import jsonschema_rs
 from jsonschema_rs.canonical import Satisfiability
 
 from pgmqgen.diagnostics import Diagnostic
+from pgmqgen.schema.keywords import walk
 from pgmqgen.schema.lint.rule import Rule, warning
-from pgmqgen.schema.lint.subject import Subject, entries, items, measure
+from pgmqgen.schema.lint.subject import Subject, entries, is_recursive, items, measure
 from pgmqgen.schema.text import Pointer
 
 EMPTY_ENUM = Rule(
@@ -47,6 +48,8 @@ RULES = (EMPTY_ENUM, UNSATISFIABLE, PART)
 
 _MANY_VALUES, _MANY_REFERENCES, _DEEP = 50_000, 1000, 1000
 """Beyond these, whether a schema can be satisfied at all takes the library too long, or its stack."""
+_REST = frozenset({"unevaluatedItems", "unevaluatedProperties"})
+"""Where recursion meets these, a few lines can end the process."""
 _PAIRS = (
     ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"),
     ("minProperties", "maxProperties"), ("minContains", "maxContains"),
@@ -62,9 +65,7 @@ _NUMBERS = (int, float, Decimal)
 
 def check(subject: Subject) -> Iterator[Diagnostic]:
     """Check a file as a whole, then its parts."""
-    depth, references = measure(subject.bundle)
-    small = len(subject.source.values) < _MANY_VALUES and references < _MANY_REFERENCES
-    if subject.is_queue and small and depth < _DEEP and _is_unsatisfiable(subject.bundle):
+    if subject.is_queue and not _is_too_much(subject) and _is_unsatisfiable(subject.bundle):
         message = "no message can be valid for this queue"
         hint = "two demands of the schema exclude each other: look for them from here on"
         yield UNSATISFIABLE.at(subject.source, (), message, hint=hint)
@@ -74,6 +75,20 @@ def check(subject: Subject) -> Iterator[Diagnostic]:
             yield EMPTY_ENUM.at(subject.source, (*pointer, "enum"), message, hint="list the values")
         else:
             yield from _check_part(subject, pointer, schema)
+
+
+def _is_too_much(subject: Subject) -> bool:
+    """Whether to satisfy a schema takes the library too long, too much memory, or its stack."""
+    depth, references = measure(subject.bundle)
+    large = len(subject.source.values) >= _MANY_VALUES or references >= _MANY_REFERENCES
+    return large or depth >= _DEEP or (_has_rest(subject.bundle) and is_recursive(subject.bundle))
+
+
+def _has_rest(bundle: Any) -> bool:
+    """Whether some schema speaks of what others leave over."""
+    return any(
+        isinstance(schema, dict) and not _REST.isdisjoint(schema) for _, schema in walk(bundle)
+    )
 
 
 def _check_part(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterator[Diagnostic]:

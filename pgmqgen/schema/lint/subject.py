@@ -86,6 +86,28 @@ def measure(bundle: Any) -> tuple[int, int]:
     return deepest, references
 
 
+def is_recursive(bundle: Any) -> bool:
+    """Whether a schema of a bundle leads back to itself."""
+    path: set[int] = set()
+    done: set[int] = set()
+    pending = [(bundle, True)]
+    while pending:
+        schema, enters = pending.pop()
+        if not isinstance(schema, dict) or id(schema) in done:
+            continue
+        if not enters:
+            path.remove(id(schema))
+            done.add(id(schema))
+        elif id(schema) in path:
+            return True
+        else:
+            path.add(id(schema))
+            pending.append((schema, False))
+            inner = [*(child for _, child in children(schema)), follow(bundle, schema.get("$ref"))]
+            pending += [(each, True) for each in inner]
+    return False
+
+
 def items(schema: dict[str, Any], keyword: str) -> list[Any]:
     """The list under a keyword, empty if there is none."""
     value = schema.get(keyword)
