@@ -158,6 +158,7 @@ def _explain_closest(
     outline: Outline, union: Union, branches: Sequence[int], value: Any, place: _Place
 ) -> Iterator[Violation]:
     errors = {at: _errors(outline, outline.branch(union, at), value) for at in branches}
+    branches = [at for at in branches if not _refuses_all(errors[at])] or branches
     refused = {at: _refused_for_type(outline, errors[at], value) for at in branches}
     fitting = [at for at in branches if not refused[at]]
     options = [_options(errors[at]) for at in fitting or branches]
@@ -192,6 +193,14 @@ def _explain_branch(
     if not errors:
         name = listed([union.names[at]])
         yield place.violation(union.keyword, f"does not match {name}{note}")
+
+
+def _refuses_all(errors: Sequence[ValidationError]) -> bool:
+    """Whether a branch is `false`, which nobody can have meant."""
+    return any(
+        isinstance(error.kind, ValidationErrorKind.FalseSchema) and not error.instance_path
+        for error in errors
+    )
 
 
 def _errors(

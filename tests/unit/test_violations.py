@@ -376,6 +376,11 @@ def test_a_schema_that_refuses_everything_has_a_reason(schema: Any) -> None:
     assert len(_told(schema, {})) == 1
 
 
+def test_a_branch_that_refuses_everything_is_not_the_closest() -> None:
+    schema = {"anyOf": [False, {"type": "object", "required": ["id"]}]}
+    assert _told(schema, {}) == ['(root): "id" is a required property [required]']
+
+
 def test_a_batch_is_judged_and_explained_as_each_of_its_payloads_is() -> None:
     payloads: list[Any] = [{"type": "deleted"}, {"type": "deletd"}, {"type": "created"}]
     with pytest.raises(InvalidMessage) as caught:
