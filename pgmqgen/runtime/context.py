@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pgmqgen.runtime.headers import Headers
+from pgmqgen.runtime.progress import RUNNING, SETTLED, SETTLING
 
 if TYPE_CHECKING:
     import psycopg
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pgmqgen.runtime.acknowledgement import Acknowledgement
     from pgmqgen.runtime.message import Message
     from pgmqgen.runtime.producer import AsyncProducer, Producer
+    from pgmqgen.runtime.progress import Entry
     from pgmqgen.runtime.protocol import Delay
     from pgmqgen.runtime.resources import Resources
 
@@ -32,7 +34,7 @@ class Context:
     acknowledged: whether the handler has acknowledged the message in a transaction of its own
     """
 
-    __slots__ = ("_archives", "_in_transaction", "_message", "_on_commit", "_resources", "acknowledged")  # fmt: skip
+    __slots__ = ("_archives", "_entry", "_in_transaction", "_message", "_resources", "acknowledged")  # fmt: skip
 
     def __init__(
         self,
@@ -40,19 +42,29 @@ class Context:
         message: Message[Any],
         *,
         archives: bool,
-        on_commit: Callable[[], None],
+        entry: Entry,
     ) -> None:
         self.acknowledged = False
         self._resources = resources
         self._message = message
         self._archives = archives
-        self._on_commit = on_commit
+        self._entry = entry
         self._in_transaction: Any = None  # the connection of the transaction that is open
 
     @property
     def number(self) -> int:
         """Number of the process within its worker, from 0."""
         return self._resources.number
+
+    @property
+    def lease_lost(self) -> bool:
+        """Whether another worker may have the message by now, so that this work is in vain.
+
+        Leases are extended while a handler runs, so this takes a database that was away for
+        longer than a lease, a frozen host, or somebody who deleted the message. A sync handler
+        that runs long may look from time to time; an async one is cancelled.
+        """
+        return self._entry.is_lost
 
     @property
     def connection(self) -> psycopg.Connection:
@@ -87,6 +99,7 @@ class Context:
         from pgmqgen.runtime.postgres import fetch
 
         statement = self._acknowledgement()
+        self._entry.note(SETTLING)
         statement.check(fetch(connection, statement.call))
         self.acknowledged = True
 
@@ -95,6 +108,7 @@ class Context:
         from pgmqgen.runtime.postgres import fetch_async
 
         statement = self._acknowledgement()
+        self._entry.note(SETTLING)
         statement.check(await fetch_async(connection, statement.call))
         self.acknowledged = True
 
@@ -161,13 +175,14 @@ class Context:
             yield
         except BaseException:
             self.acknowledged = False
+            self._entry.note(RUNNING)
             raise
         finally:
             self._in_transaction = None
 
     def _commit(self) -> None:
         self._message.settled = True
-        self._on_commit()
+        self._entry.note(SETTLED)
 
 
 class Transaction:

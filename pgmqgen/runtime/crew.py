@@ -1,4 +1,4 @@
-"""The slots of one lane: who gets which message, who is late, who has died.
+"""The slots of one lane: who is there, who is late, who has died.
 
 The crew hands results to its lane; what they mean for the database is the lane's business.
 """
@@ -15,17 +15,14 @@ from typing import Protocol
 from pgmqgen.errors import RegistryError
 from pgmqgen.runtime import wire
 from pgmqgen.runtime.delivery import Delivery
-from pgmqgen.runtime.intake import ASYNC_LIMIT, SLOW_S, Intake, by_service
+from pgmqgen.runtime.dispatch import Dispatcher
+from pgmqgen.runtime.intake import Intake
 from pgmqgen.runtime.outcome import Completed, Failed, Failure, Result, Settled
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.slots import Channel, Remains, Slot
 
 log = logging.getLogger("pgmqgen.worker")
 
-_CHUNK = 50
-"""Most messages a frame: results come back, and queues take turns, by the chunk."""
-AHEAD_S = 0.05
-"""Handling time that a slot is given ahead."""
 _INSPECT_S = 0.02
 _INSPECT_ASYNC_S = 0.2
 _STUCK_S = 0.25
@@ -59,6 +56,7 @@ class Crew:
     ) -> None:
         self.slots: list[Slot] = []
         self.quarantine: deque[Delivery] = deque()
+        self._dispatcher = Dispatcher(self.slots, intakes, self.quarantine)
         self._shift = shift
         self._intakes = intakes
         self._selector = selector
@@ -96,6 +94,15 @@ class Crew:
         for slot in self.slots:
             yield from slot.deliveries()
 
+    def lose(self, delivery: Delivery) -> bool:
+        """The lease of what is held is lost; False if its handler settles it itself."""
+        if delivery in self.quarantine:
+            self.quarantine.remove(delivery)
+            self._results.finish(delivery, _SETTLED)
+            return True
+        holders = (slot for slot in self.slots if slot.find(delivery.ticket) is delivery)
+        return any(slot.lose(delivery) for slot in holders)
+
     def hire(self, now: float) -> None:
         """Start the slots that are missing, after a pause if the last ones died at once."""
         if now < self._hire_at:
@@ -111,52 +118,9 @@ class Crew:
             self.slots.append(slot)
             self._names[slot] = number
 
-    # Giving out
-
     def dispatch(self) -> None:
-        """Send what waits to slots that have room, a chunk of each queue in turn."""
-        self._run_quarantine()
-        order = sorted(self._intakes, key=by_service)
-        while order:
-            order = [intake for intake in order if intake.backlog and self._dispatch_chunk(intake)]
-
-    def _dispatch_chunk(self, intake: Intake) -> bool:
-        slot, room = self._roomiest(intake)
-        if slot is None:
-            return False
-        count = min(room, _CHUNK, len(intake.backlog))
-        chunk = [intake.backlog.popleft() for _ in range(count)]
-        for delivery in chunk:
-            delivery.cost_s = 0.0 if intake.is_async else intake.estimate_s
-        slot.dispatch(intake.number, intake.is_async, chunk)
-        return True
-
-    def _roomiest(self, intake: Intake) -> tuple[Slot | None, int]:
-        best, most = None, 0
-        for slot in self.slots:
-            if slot.state == "ready" and not slot.reserved:
-                room = min(_room(slot, intake), slot.room)
-                if room > most:
-                    best, most = slot, room
-        return best, most
-
-    def _run_quarantine(self) -> None:
-        """Run one suspect with nothing beside it, in a slot that is set aside."""
-        aside = next((slot for slot in self.slots if slot.reserved), None)
-        if not self.quarantine:
-            if aside is not None and not aside.holds():
-                aside.reserved = False
-            return
-        if aside is None:
-            aside = min(self.ready, key=Slot.holds, default=None)
-            if aside is None:
-                return
-            aside.reserved = True
-        if aside.state == "ready" and not aside.holds():
-            delivery = self.quarantine.popleft()
-            delivery.alone = True
-            intake = self._intakes[delivery.number]
-            aside.dispatch(delivery.number, intake.is_async, [delivery])
+        """Send what waits to slots that have room."""
+        self._dispatcher.run()
 
     # Taking in
 
@@ -328,17 +292,3 @@ class Crew:
 
 
 _COMPLETED, _SETTLED = Completed(), Settled()
-
-
-def _room(slot: Slot, intake: Intake) -> int:
-    """How many messages of a queue a slot should be given now."""
-    if intake.is_async:
-        return ASYNC_LIMIT - len(slot.asynchronous.held)
-    held = len(slot.sync.held)
-    if not held:
-        return max(1, int(AHEAD_S / intake.estimate_s))
-    if slot.blocked:
-        return 0
-    if held == 1 and intake.estimate_s < SLOW_S and slot.sync.load_s < SLOW_S:
-        return max(1, int((AHEAD_S - slot.sync.load_s) / intake.estimate_s))
-    return max(0, int((AHEAD_S - slot.sync.load_s) / intake.estimate_s))

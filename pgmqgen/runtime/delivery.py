@@ -70,6 +70,7 @@ class Delivery:
     cost_s: what its handling was expected to take when it was dispatched
     alone: it must run with nothing beside it in its process
     settled: the handler disposed of it before it returned
+    lost: another worker may have it
     """
 
     number: int
@@ -87,3 +88,4 @@ class Delivery:
     limit_at: float = 0.0
     alone: bool = False
     settled: bool = False
+    lost: bool = False

@@ -75,6 +75,17 @@ class Intake:
             self.acked_since = now
         self.acks.append(delivery)
 
+    def drop(self, delivery: Delivery) -> bool:
+        """Forget a delivery whose lease is lost; False if a process has it."""
+        if delivery in self.backlog:
+            self.backlog.remove(delivery)
+            self.in_hand -= 1
+            return True
+        acks, decided = len(self.acks), len(self.decided)
+        self.acks = [each for each in self.acks if each is not delivery]
+        self.decided = [pair for pair in self.decided if pair[0] is not delivery]
+        return len(self.acks) < acks or len(self.decided) < decided
+
     def learn(self, count: int, seconds: float) -> None:
         """Adjust the estimate to `count` messages that took `seconds` in one process."""
         if count and not self.is_async:

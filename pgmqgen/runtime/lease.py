@@ -111,6 +111,11 @@ class LeaseStore:
         parameters["lease_s"] = seconds
         return {row[0] for row in self._run(sql.EXTEND, settings, parameters)}
 
+    def find_held(self, settings: QueueSettings, deliveries: Sequence[Delivery]) -> set[int]:
+        """The ids of leases that are still this worker's, locked by others or not."""
+        parameters = _fence([d.msg_id for d in deliveries], [d.read_ct for d in deliveries])
+        return {row[0] for row in self._run(sql.HELD, settings, parameters)}
+
     def settle(
         self, settings: QueueSettings, decided: Sequence[tuple[Delivery, Decision]]
     ) -> set[int]:

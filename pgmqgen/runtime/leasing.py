@@ -7,8 +7,9 @@ import time
 from collections.abc import Hashable, Sequence
 from functools import partial
 
-from pgmqgen.runtime.crew import AHEAD_S, Crew
+from pgmqgen.runtime.crew import Crew
 from pgmqgen.runtime.delivery import SUSPECT_AFTER, Delivery, read_account
+from pgmqgen.runtime.dispatch import AHEAD_S
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.intake import Intake
 from pgmqgen.runtime.lease import LeaseStore, Row
@@ -69,7 +70,7 @@ class Leasing:
                 *(delivery for delivery, _ in intake.decided),
             )
             if delivery.number == intake.number
-            and not delivery.settled
+            and not (delivery.settled or delivery.lost)
             and delivery.lease_until - now < lease_s * 2 / 3
         ]
         if due:
@@ -182,14 +183,22 @@ class Leasing:
     def _extend(self, intake: Intake, deliveries: list[Delivery], now: float) -> None:
         settings = intake.settings
         held = self._store.extend(settings, deliveries, settings.visibility_timeout)
+        others = [delivery for delivery in deliveries if delivery.msg_id not in held]
         for delivery in deliveries:
             if delivery.msg_id in held:
                 delivery.lease_until = now + settings.visibility_timeout
-            elif now > delivery.lease_until:
-                log.warning(
-                    "message %d of `%s`: its lease was lost", delivery.msg_id, settings.name
-                )
-                delivery.lease_until = now + settings.visibility_timeout  # said once a lease
+        locked = self._store.find_held(settings, others) if others else set()
+        for delivery in others:
+            if delivery.msg_id not in locked:
+                self._lose(intake, delivery)
+
+    def _lose(self, intake: Intake, delivery: Delivery) -> None:
+        if not intake.drop(delivery) and not self._crew.lose(delivery):
+            return
+        name = intake.settings.name
+        log.warning("message %d of `%s`: its lease was lost", delivery.msg_id, name)
+        self._shift.count(name, "lease_lost")
+        delivery.lost = True
 
 
 def _by_id(delivery: Delivery) -> int:

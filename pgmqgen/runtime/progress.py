@@ -15,19 +15,22 @@ import tempfile
 CAPACITY = 2048
 """Entries, and so the most deliveries that one child holds."""
 
-WAITING, RUNNING, DONE, SETTLED = 0, 1, 2, 3
-"""SETTLED: the handler runs, and has acknowledged its message in a transaction that committed."""
+WAITING, RUNNING, DONE, SETTLING, SETTLED = 0, 1, 2, 3, 4
+"""SETTLING: the handler runs, and has acknowledged its message in a transaction of its own, which
+will commit or roll back; SETTLED: that transaction has committed."""
 
 _STARTS = 8
 _STATES = _STARTS + 8 * CAPACITY
-_SIZE = _STATES + CAPACITY
+_LOSSES = _STATES + CAPACITY
+_SIZE = _LOSSES + CAPACITY
 
 
 class Progress:
     """One child's record, mapped from the file descriptor `fd`.
 
-    states: WAITING, RUNNING, DONE or SETTLED for each entry
+    states: WAITING, RUNNING, DONE, SETTLING or SETTLED for each entry
     starts: monotonic clock in seconds when the entry began to run
+    losses: 1 for each entry whose message is leased by another now
     recall: a one-item view; tickets below it must not start
     """
 
@@ -37,7 +40,8 @@ class Progress:
         self._view = memoryview(self._map)
         self.recall = self._view[:_STARTS].cast("Q")
         self.starts = self._view[_STARTS:_STATES].cast("d")
-        self.states = self._view[_STATES:]
+        self.states = self._view[_STATES:_LOSSES]
+        self.losses = self._view[_LOSSES:]
 
     @classmethod
     def create(cls) -> Progress:
@@ -48,10 +52,29 @@ class Progress:
 
     def close(self) -> None:
         """Release the memory; the record must not be used afterwards."""
-        for view in (self.recall, self.starts, self.states, self._view):
+        for view in (self.recall, self.starts, self.states, self.losses, self._view):
             view.release()
         self._map.close()
         os.close(self.fd)
+
+
+class Entry:
+    """One delivery's entry, as its handler's context sees it."""
+
+    __slots__ = ("_index", "_record")
+
+    def __init__(self, record: Progress, index: int) -> None:
+        self._record = record
+        self._index = index
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the parent has found that the lease is lost."""
+        return bool(self._record.losses[self._index])
+
+    def note(self, state: int) -> None:
+        """Tell the parent what the handler does: RUNNING, SETTLING or SETTLED."""
+        self._record.states[self._index] = state
 
 
 def _anonymous_file() -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from functools import partial
 from socket import socket
 from typing import Any
 
@@ -99,11 +98,11 @@ class Runner:
         self._after = overrides(hooks, "after_handle")
 
     def start(self, job: wire.Job, now: float) -> bool:
-        """Note that a job runs; False if the parent has recalled it."""
+        """Note that a job runs; False if the parent has recalled it, or its lease is lost."""
         ticket, index = job[0], job[1]
         self.record.starts[index] = now
         self.record.states[index] = progress.RUNNING
-        if ticket < self.record.recall[0]:
+        if ticket < self.record.recall[0] or self.record.losses[index]:
             self.record.states[index] = progress.WAITING
             return False
         return True
@@ -127,8 +126,8 @@ class Runner:
 
     def context(self, desk: Desk, job: wire.Job, message: Message[Any]) -> Context:
         """What the handler of a message is given besides it."""
-        note = partial(self.record.states.__setitem__, job[1], progress.SETTLED)
-        return Context(self._resources, message, archives=desk.archives, on_commit=note)
+        entry = progress.Entry(self.record, job[1])
+        return Context(self._resources, message, archives=desk.archives, entry=entry)
 
     def close(self, message: Message[Any], context: Context, error: BaseException | None) -> Result:
         """Turn the end of a handler into a result, through the hooks."""

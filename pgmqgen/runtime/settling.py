@@ -55,7 +55,7 @@ class Settling:
         """A delivery left the crew with `result`."""
         intake = self._intakes[delivery.number]
         intake.in_hand -= 1
-        if delivery.settled:
+        if delivery.settled or delivery.lost:
             return
         if isinstance(result, Settled):
             self._shift.count(intake.settings.name, "handled")
@@ -82,7 +82,7 @@ class Settling:
         for delivery in deliveries:
             intake = self._intakes[delivery.number]
             intake.in_hand -= 1
-            if not delivery.settled:
+            if not (delivery.settled or delivery.lost):
                 intake.decided.append((delivery, Release()))
 
     def settle(self, intake: Intake, now: float) -> None:

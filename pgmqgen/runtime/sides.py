@@ -17,7 +17,7 @@ from typing import Any
 from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.failure import describe
 from pgmqgen.runtime.message import Controls, Message
-from pgmqgen.runtime.outcome import Completed, Result, Vetoed
+from pgmqgen.runtime.outcome import Completed, Result, Settled, Vetoed
 from pgmqgen.runtime.runner import Desk, Runner
 
 log = logging.getLogger("pgmqgen.child")
@@ -121,7 +121,7 @@ class AsyncSide:
         self._runner = runner
         self._controls = controls
         self._deadlines = controls.deadlines
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}  # by ticket: the loop holds them weakly
         self._completed: dict[int, list[int]] = {}
         self._others: dict[int, list[tuple[Any, ...]]] = {}
         self._flush_due = False
@@ -141,12 +141,20 @@ class AsyncSide:
         while True:
             data = await loop.sock_recv(self._sock, wire.RECEIVE_SIZE)
             for frame in buffer.feed(data or wire.end_orphaned()):
-                if frame[0] == wire.STOP:
-                    return
-                for job in frame[2]:
-                    task = loop.create_task(self._run_job(self._desks[frame[1]], job))
-                    self._tasks.add(task)  # the loop itself holds its tasks only weakly
-                    task.add_done_callback(self._tasks.discard)
+                match frame:
+                    case (wire.STOP,):
+                        return
+                    case (wire.LOST, ticket):
+                        self._cancel(ticket)
+                    case (_, number, jobs):
+                        for job in jobs:
+                            task = loop.create_task(self._run_job(self._desks[number], job))
+                            self._tasks[job[0]] = task
+
+    def _cancel(self, ticket: int) -> None:
+        """Cancel a handler; what has not begun is refused when it does."""
+        if ticket in self._deadlines:
+            self._tasks[ticket].cancel("the lease is lost")
 
     async def _run_job(self, desk: Desk, job: wire.Job) -> None:
         result: Message[Any] | Result = Vetoed(0.0)
@@ -160,6 +168,7 @@ class AsyncSide:
         else:
             packed = wire.pack_result(job[0], result)
             self._others.setdefault(desk.number, []).append(packed)
+        self._tasks.pop(job[0], None)
         if not self._flush_due:
             self._flush_due = True
             asyncio.get_running_loop().call_later(_ASYNC_FLUSH_AFTER_S, self._flush)
@@ -175,6 +184,9 @@ class AsyncSide:
             error = raised
         finally:
             self._deadlines.pop(ticket, None)
+        if context.lease_lost:
+            log.warning("%r: its lease was lost, and its handler cancelled", message)
+            return Settled()
         if deadline.expired() and isinstance(error, TimeoutError):
             stack = describe(error.__cause__ or error).traceback
             return self._runner.time_out(message, desk.timeout_s, stack)

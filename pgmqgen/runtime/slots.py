@@ -19,7 +19,8 @@ from typing import Any
 from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.delivery import Delivery
 
-_BEGUN = (progress.RUNNING, progress.SETTLED)
+_SETTLING = (progress.SETTLING, progress.SETTLED)
+_BEGUN = (progress.RUNNING, *_SETTLING)
 _SETTLE_MEMORY_S = 0.002
 """How long the parent waits, after a recall, for the child's last notes to reach memory."""
 
@@ -112,7 +113,7 @@ class Channel:
 class Remains:
     """What a dead slot held: `finished` only lacked a report, `running` was begun, `waiting` not.
 
-    settled: begun, and settled by the handler itself
+    settled: nothing is to be done with it, as its handler settled it or its lease is lost
     """
 
     settled: list[Delivery] = field(default_factory=list)
@@ -175,10 +176,10 @@ class Slot:
         return len(self.sync.held) + len(self.asynchronous.held)
 
     def deliveries(self) -> Iterator[Delivery]:
-        """What the child holds, but for messages that their handlers have settled themselves."""
+        """What the child holds, but for messages that their handlers settle themselves."""
         for channel in (self.sync, self.asynchronous):
             for delivery in channel.held.values():
-                if self._record.states[delivery.index] != progress.SETTLED:
+                if self._record.states[delivery.index] not in _SETTLING:
                     yield delivery
 
     def channel(self, is_async: bool) -> Channel:
@@ -194,6 +195,7 @@ class Slot:
         for delivery in deliveries:
             index = self._free.pop()
             states[index] = progress.WAITING
+            self._record.losses[index] = 0
             delivery.ticket, delivery.index = ticket, index
             channel.held[ticket] = delivery
             channel.load_s += delivery.cost_s
@@ -227,6 +229,15 @@ class Slot:
     def find(self, ticket: int) -> Delivery | None:
         """The delivery that the child holds under `ticket`."""
         return self.sync.held.get(ticket) or self.asynchronous.held.get(ticket)
+
+    def lose(self, delivery: Delivery) -> bool:
+        """Tell the child that the lease of what it holds is lost; False if it settles that itself."""
+        if self._record.states[delivery.index] in _SETTLING:
+            return False
+        self._record.losses[delivery.index] = 1
+        if delivery.ticket in self.asynchronous.held:
+            self.asynchronous.send((wire.LOST, delivery.ticket))
+        return True
 
     def running(self, channel: Channel) -> list[tuple[Delivery, float]]:
         """Deliveries that have begun, each with the monotonic time when it did."""
@@ -277,11 +288,11 @@ class Slot:
             channel.close()
             for delivery in channel.held.values():
                 state = self._record.states[delivery.index]
-                if state == progress.SETTLED:
+                if state == progress.SETTLED or delivery.lost:
                     remains.settled.append(delivery)
                 elif state == progress.DONE:
                     remains.finished.append(delivery)
-                elif state == progress.RUNNING:
+                elif state in _BEGUN:
                     remains.running.append(delivery)
                 else:
                     remains.waiting.append(delivery)

@@ -240,6 +240,8 @@ UPDATE {{queue}} AS q SET vt = clock_timestamp() + make_interval(secs => %(lease
 FROM held WHERE q.msg_id = held.msg_id RETURNING q.msg_id
 """
 
+HELD = f"SELECT q.msg_id FROM {{queue}} AS q JOIN {_FENCE} ON {_FENCED}"
+
 # Seconds until the next message of each queue is due (negative: it is overdue), null if empty.
 NEXT_DUE = "SELECT {number}, extract(epoch FROM min(vt) - clock_timestamp())::float8 FROM {queue}"
 

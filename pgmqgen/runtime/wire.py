@@ -29,6 +29,7 @@ Frame = tuple[Any, ...]
 START = 0  # (START, options)
 RUN = 1  # (RUN, queue number, [job, ...])
 STOP = 2  # (STOP,)
+LOST = 7  # (LOST, ticket): on the async socket, of a delivery whose lease is lost
 # Child to parent
 READY = 3  # (READY, [whether the handler is async, for each queue])
 BROKEN = 4  # (BROKEN, message, hint)
