@@ -203,6 +203,19 @@ def _flaws(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
         case list() | tuple():
             for index, item in enumerate(value):
                 yield from _flaws(item, f"{pointer}/{index}")
+        case None | int() | float() | Decimal():
+            pass
+        case _ if not _is_written(value):
+            yield pointer, f"a Python `{type(value).__name__}` is not a JSON value"
+
+
+def _is_written(value: Any) -> bool:
+    """Whether orjson writes what is of no type of JSON, such as a UUID."""
+    try:
+        orjson.dumps(value, option=_JSON_ONLY)
+    except TypeError:
+        return False
+    return True
 
 
 def _text_flaws(text: str) -> Iterator[str]:
