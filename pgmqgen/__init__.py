@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from pgmqgen.runtime.context import Context
     from pgmqgen.runtime.hooks import Hooks
     from pgmqgen.runtime.message import Message
-    from pgmqgen.runtime.outcome import Archive, Delete, Reject, Release, Retry
+    from pgmqgen.runtime.outcome import (
+        Archive,
+        Delete,
+        Reject,
+        Release,
+        Retry,
+        TimeLimitExceeded,
+    )
     from pgmqgen.runtime.producer import AsyncProducer, Producer
     from pgmqgen.runtime.registry import QueueSpec, Registry
     from pgmqgen.runtime.validation import Contract
@@ -42,7 +49,9 @@ _HOMES = {
     "pgmqgen.runtime.context": ("Context",),
     "pgmqgen.runtime.hooks": ("Hooks",),
     "pgmqgen.runtime.message": ("Message",),
-    "pgmqgen.runtime.outcome": ("Archive", "Delete", "Reject", "Release", "Retry"),
+    "pgmqgen.runtime.outcome": (
+        "Archive", "Delete", "Reject", "Release", "Retry", "TimeLimitExceeded",
+    ),
     "pgmqgen.runtime.producer": ("AsyncProducer", "Producer"),
     "pgmqgen.runtime.registry": ("QueueSpec", "Registry"),
     "pgmqgen.runtime.validation": ("Contract",),
@@ -80,6 +89,7 @@ __all__ = [
     "Release",
     "Retry",
     "SchemaError",
+    "TimeLimitExceeded",
     "Violation",
     "Worker",
     "__version__",

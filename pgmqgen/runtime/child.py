@@ -1,13 +1,14 @@
 """The process of a slot: loads the handlers, then serves its parent's sockets.
 
-Run as `python -m pgmqgen.runtime.child FD FD FD FD`, never imported by user code. The
-descriptors: the socket of the sync side, of the async side, of the control line, and the
-progress record.
+Run as `python -m pgmqgen.runtime.child FD FD FD FD FD`, never imported by user code. The
+descriptors: the socket of the sync side, of the async side, of the control line, the progress
+record, and the file for stacks.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import inspect
 import logging
 import os
@@ -40,6 +41,7 @@ def main(arguments: list[str]) -> None:
     sync_sock, async_sock, control_sock = (socket(fileno=fd) for fd in fds[:3])
     for number in wire.GROUP_SIGNALS:
         signal.signal(number, _ignore)
+    faulthandler.register(wire.DUMP_SIGNAL, os.fdopen(fds[4], "wb", 0))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, wire.GROUP_SIGNALS)
     threading.Thread(target=_watch_parent, args=(sync_sock,), daemon=True).start()
     frames = wire.FrameReader(sync_sock)
@@ -65,14 +67,16 @@ def main(arguments: list[str]) -> None:
     if any(desk.is_async for desk in desks):
         controls = AsyncControls(line)
         runner = Runner(record, hooks, resources, controls)
-        side = AsyncSide(async_sock, desks, runner, controls)
-        loop_thread = threading.Thread(target=side.run, name="pgmqgen-async", daemon=True)
+        async_side = AsyncSide(async_sock, desks, runner, controls)
+        loop_thread = threading.Thread(target=async_side.run, name="pgmqgen-async", daemon=True)
         loop_thread.start()
     call_hook(hooks, "on_start")
     sync_sock.sendall(wire.pack_frame((wire.READY, [desk.is_async for desk in desks])))
+    sync_side = SyncSide(sync_sock, frames, desks, Runner(record, hooks, resources, line))
+    signal.signal(signal.SIGTERM, sync_side.interrupt)
     with contextlib.suppress(ConnectionError):
-        SyncSide(sync_sock, frames, desks, Runner(record, hooks, resources, line)).run()
-    if loop_thread is not None:
+        sync_side.run()
+    if loop_thread is not None and not sync_side.was_interrupted:
         loop_thread.join(_JOIN_S)
 
 

@@ -14,12 +14,13 @@ from typing import Protocol
 
 from pgmqgen.errors import RegistryError
 from pgmqgen.runtime import wire
+from pgmqgen.runtime.channel import Channel
 from pgmqgen.runtime.delivery import Delivery
 from pgmqgen.runtime.dispatch import Dispatcher
 from pgmqgen.runtime.intake import Intake
 from pgmqgen.runtime.outcome import Completed, Failed, Failure, Result, Settled
 from pgmqgen.runtime.shift import Shift
-from pgmqgen.runtime.slots import Channel, Remains, Slot
+from pgmqgen.runtime.slots import Remains, Slot
 
 log = logging.getLogger("pgmqgen.worker")
 
@@ -72,7 +73,7 @@ class Crew:
     @property
     def ready(self) -> list[Slot]:
         """The slots that take messages."""
-        return [slot for slot in self.slots if slot.state == "ready"]
+        return [slot for slot in self.slots if slot.takes_work]
 
     @property
     def stranded(self) -> bool:
@@ -153,6 +154,8 @@ class Crew:
         for slot in list(self.slots):
             if slot.state == "broken" or slot.has_died():
                 self._replace(slot, now)
+            elif slot.condemned is not None:
+                slot.execute(now)
             elif slot.state == "ready":
                 self._check_sync(slot, now)
                 if look_at_async and slot.asynchronous.held:
@@ -199,7 +202,7 @@ class Crew:
         for delivery, started in slot.running(slot.sync):
             limit = delivery.limit_at or started + self._limit_s(delivery)
             if now >= limit:
-                slot.kill(delivery.ticket)
+                slot.condemn(delivery.ticket, now)
             elif now - started >= _STUCK_S and not slot.blocked:
                 self._intakes[delivery.number].learn(1, now - started)
                 slot.blocked = True
@@ -215,7 +218,7 @@ class Crew:
         for delivery, started in slot.running(slot.asynchronous):
             limit = delivery.limit_at or started + self._limit_s(delivery)
             if now >= limit + _LOOP_GRACE_S:
-                slot.kill(delivery.ticket)
+                slot.condemn(delivery.ticket, now, is_async=True)
                 return
 
     def _limit_s(self, delivery: Delivery) -> float:
@@ -277,7 +280,8 @@ class Crew:
     def _failure(self, slot: Slot, delivery: Delivery) -> Failure:
         if delivery.ticket == slot.condemned:
             limit_s = self._limit_s(delivery)
-            return Failure("timeout", f"the handler ran longer than its limit of {limit_s:g} s")
+            error = f"the handler ran longer than its limit of {limit_s:g} s"
+            return Failure("timeout", error, slot.stack)
         return Failure("crash", slot.epitaph())
 
     def _is_async(self, delivery: Delivery) -> bool:

@@ -46,7 +46,7 @@ class Dispatcher:
     def _roomiest(self, intake: Intake) -> tuple[Slot | None, int]:
         best, most = None, 0
         for slot in self._slots:
-            if slot.state == "ready" and not slot.reserved:
+            if slot.takes_work and not slot.reserved:
                 room = min(_room(slot, intake), slot.room)
                 if room > most:
                     best, most = slot, room
@@ -61,14 +61,14 @@ class Dispatcher:
             return
         if aside is None:
             aside = min(
-                (slot for slot in self._slots if slot.state == "ready"),
+                (slot for slot in self._slots if slot.takes_work),
                 key=Slot.holds,
                 default=None,
             )
             if aside is None:
                 return
             aside.reserved = True
-        if aside.state == "ready" and not aside.holds():
+        if aside.takes_work and not aside.holds():
             delivery = self._quarantine.popleft()
             delivery.alone = True
             intake = self._intakes[delivery.number]

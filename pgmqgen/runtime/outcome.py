@@ -39,6 +39,13 @@ class Reject(Exception):
         self.reason = str(reason)
 
 
+class TimeLimitExceeded(BaseException):
+    """Raised in a sync handler that is past its queue's `timeout`, so that its `finally` runs.
+
+    Its process ends afterwards. `except Exception` does not catch it.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Delete:
     """Delete the message: it is done (an acknowledgement), or a hook wants it gone."""

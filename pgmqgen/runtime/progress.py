@@ -19,7 +19,8 @@ WAITING, RUNNING, DONE, SETTLING, SETTLED = 0, 1, 2, 3, 4
 """SETTLING: the handler runs, and has acknowledged its message in a transaction of its own, which
 will commit or roll back; SETTLED: that transaction has committed."""
 
-_STARTS = 8
+_DOOMED = 8
+_STARTS = _DOOMED + 8
 _STATES = _STARTS + 8 * CAPACITY
 _LOSSES = _STATES + CAPACITY
 _SIZE = _LOSSES + CAPACITY
@@ -32,13 +33,15 @@ class Progress:
     starts: monotonic clock in seconds when the entry began to run
     losses: 1 for each entry whose message is leased by another now
     recall: a one-item view; tickets below it must not start
+    doomed: a one-item view: the ticket of the sync handler that is past its time limit
     """
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._map = mmap.mmap(fd, _SIZE)
         self._view = memoryview(self._map)
-        self.recall = self._view[:_STARTS].cast("Q")
+        self.recall = self._view[:_DOOMED].cast("Q")
+        self.doomed = self._view[_DOOMED:_STARTS].cast("Q")
         self.starts = self._view[_STARTS:_STATES].cast("d")
         self.states = self._view[_STATES:_LOSSES]
         self.losses = self._view[_LOSSES:]
@@ -46,13 +49,13 @@ class Progress:
     @classmethod
     def create(cls) -> Progress:
         """Make a new record, all entries waiting."""
-        fd = _anonymous_file()
+        fd = anonymous_file("pgmqgen-progress")
         os.ftruncate(fd, _SIZE)
         return cls(fd)
 
     def close(self) -> None:
         """Release the memory; the record must not be used afterwards."""
-        for view in (self.recall, self.starts, self.states, self.losses, self._view):
+        for view in (self.recall, self.doomed, self.starts, self.states, self.losses, self._view):
             view.release()
         self._map.close()
         os.close(self.fd)
@@ -77,8 +80,9 @@ class Entry:
         self._record.states[self._index] = state
 
 
-def _anonymous_file() -> int:
+def anonymous_file(name: str) -> int:
+    """The descriptor of an empty file that no folder holds."""
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("pgmqgen-progress")
+        return os.memfd_create(name)
     with tempfile.TemporaryFile() as file:  # where there is no memfd, as on macOS
         return os.dup(file.fileno())

@@ -17,7 +17,7 @@ from typing import Any
 from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.failure import describe
 from pgmqgen.runtime.message import Controls, Message
-from pgmqgen.runtime.outcome import Completed, Result, Settled, Vetoed
+from pgmqgen.runtime.outcome import Completed, Result, Settled, TimeLimitExceeded, Vetoed
 from pgmqgen.runtime.runner import Desk, Runner
 
 log = logging.getLogger("pgmqgen.child")
@@ -40,11 +40,19 @@ class SyncSide:
         self._frames = frames
         self._desks = desks
         self._runner = runner
+        self._ticket = 0  # of the handler that runs
+        self.was_interrupted = False
 
     def run(self) -> None:
-        """Serve until told to stop or the parent is gone."""
-        while (frame := self._frames.read())[0] != wire.STOP:
+        """Serve until told to stop, a handler was interrupted, or the parent is gone."""
+        while not self.was_interrupted and (frame := self._frames.read())[0] != wire.STOP:
             self._run_chunk(self._desks[frame[1]], frame[2])
+
+    def interrupt(self, *_: object) -> None:
+        """A handler of SIGTERM: end the handler that is past its time limit, if it still runs."""
+        if self._ticket and self._ticket == self._runner.record.doomed[0]:
+            self.was_interrupted = True
+            raise TimeLimitExceeded
 
     def _run_chunk(self, desk: Desk, jobs: list[wire.Job]) -> None:
         states, runner = self._runner.record.states, self._runner
@@ -62,6 +70,8 @@ class SyncSide:
             if others or now - flushed_at > _FLUSH_AFTER_S:
                 self._report(desk, completed, others, now - flushed_at)
                 completed, others, flushed_at = [], [], now
+            if self.was_interrupted:
+                break  # what it has left half done may trouble the next one
         if completed:
             self._report(desk, completed, others, now - flushed_at)
 
@@ -72,11 +82,16 @@ class SyncSide:
         context = self._runner.context(desk, job, message)
         error: BaseException | None = None
         try:
+            self._ticket = job[0]
             returned = desk.handler(message, context)
             if inspect.isawaitable(returned):
                 error = TypeError("a sync handler returned an awaitable: define it by `async def`")
         except BaseException as raised:  # SystemExit too ends the handler, not the process
             error = raised
+        finally:
+            self._ticket = 0
+        if self.was_interrupted and error is not None:
+            return self._runner.time_out(message, desk.timeout_s, describe(error).traceback)
         return self._runner.close(message, context, error)
 
     def _report(

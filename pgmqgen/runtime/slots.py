@@ -5,108 +5,30 @@ A slot knows processes and frames; what the results mean is its lane's business.
 
 from __future__ import annotations
 
+import math
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
+from selectors import BaseSelector
 from socket import socket, socketpair
 from typing import Any
 
 from pgmqgen.runtime import progress, wire
+from pgmqgen.runtime.channel import Channel
 from pgmqgen.runtime.delivery import Delivery
 
 _SETTLING = (progress.SETTLING, progress.SETTLED)
 _BEGUN = (progress.RUNNING, *_SETTLING)
+_GRACE_S = 1.0
+"""How long a sync handler may take to end after its time limit, before its process is killed."""
+_DUMP_S = 0.05
+_STACK_LENGTH = 8000
 _SETTLE_MEMORY_S = 0.002
 """How long the parent waits, after a recall, for the child's last notes to reach memory."""
-
-
-class Channel:
-    """The parent's end of one socket: whole frames in, frames out without ever blocking.
-
-    held: deliveries sent and not yet reported, by ticket, in the order sent
-    load_s: what their handling is expected to take
-    """
-
-    def __init__(
-        self, sock: socket, selector: BaseSelector, on_frame: Callable[[wire.Frame], None]
-    ) -> None:
-        self.held: dict[int, Delivery] = {}
-        self.load_s = 0.0
-        self.closed = False
-        self._sock = sock
-        self._selector = selector
-        self._on_frame = on_frame
-        self._incoming = wire.FrameBuffer()
-        self._outgoing: deque[memoryview] = deque()
-        sock.setblocking(False)
-        selector.register(sock, EVENT_READ, self.on_event)
-
-    def send(self, frame: wire.Frame) -> None:
-        """Queue a frame and write as much as the socket takes now; for nothing if it is closed."""
-        if self.closed:
-            return
-        self._outgoing.append(memoryview(wire.pack_frame(frame)))
-        if len(self._outgoing) == 1:
-            self._write()
-
-    def on_event(self, mask: int) -> None:
-        """The selector says that the socket is ready."""
-        if mask & EVENT_WRITE:
-            self._write()
-        if mask & EVENT_READ:
-            self.read()
-
-    def read(self) -> None:
-        """Take in what has arrived; `closed` is set at the end of file."""
-        while not self.closed:
-            try:
-                data = self._sock.recv(wire.RECEIVE_SIZE)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self.close()
-                return
-            for frame in self._incoming.feed(data):
-                self._on_frame(frame)
-
-    def close(self) -> None:
-        """Close the socket; queued frames are dropped."""
-        if not self.closed:
-            self.closed = True
-            self._selector.unregister(self._sock)
-            self._sock.close()
-            self._outgoing.clear()
-
-    def release(self, ticket: int) -> Delivery | None:
-        """Take a delivery out of `held`; None if it is not there (any more)."""
-        delivery = self.held.pop(ticket, None)
-        if delivery is not None:
-            self.load_s = self.load_s - delivery.cost_s if self.held else 0.0
-        return delivery
-
-    def _write(self) -> None:
-        try:
-            while self._outgoing:
-                view = self._outgoing[0]
-                sent = self._sock.send(view)
-                if sent < len(view):
-                    self._outgoing[0] = view[sent:]
-                else:
-                    self._outgoing.popleft()
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._outgoing.clear()  # the child is gone; what it reported is still to be read
-        events = EVENT_READ | EVENT_WRITE if self._outgoing else EVENT_READ
-        if self._selector.get_key(self._sock).events != events:
-            self._selector.modify(self._sock, events, self.on_event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +49,8 @@ class Slot:
 
     state: `starting`, `ready`, `broken` (could not load its handlers; see `complaint`) or `dead`
     kinds: whether the handler of each queue is async, once it is ready
-    condemned: the ticket whose time limit made the parent kill the process, or None
+    condemned: the ticket whose time limit ends the process, or None
+    stack: where it hung at that, or None
     blocked: the running handler takes so long that others had better not wait behind it
     reserved: set aside for a delivery that must run alone
     """
@@ -143,6 +66,9 @@ class Slot:
         self.kinds: list[bool] = []
         self.complaint: tuple[str, str | None] = ("", None)
         self.condemned: int | None = None
+        self.stack: str | None = None
+        self._condemned_at = math.inf
+        self._dumped_at = math.inf
         self.blocked = False
         self.reserved = False
         self.started_at = time.monotonic()
@@ -152,19 +78,25 @@ class Slot:
         self._recalled: dict[int, int] = {}
         self._free = list(range(progress.CAPACITY))
         self._record = progress.Progress.create()
+        self._stacks = progress.anonymous_file("pgmqgen-stacks")
         pairs = [socketpair() for _ in range(3)]
         self.sync = Channel(pairs[0][0], selector, lambda frame: self._receive(self.sync, frame))
         self.asynchronous = Channel(
             pairs[1][0], selector, lambda frame: self._receive(self.asynchronous, frame)
         )
         self.control = Channel(pairs[2][0], selector, lambda frame: on_control(self, frame))
-        self._process = _start_process([pair[1] for pair in pairs], self._record.fd)
+        self._process = _start_process([pair[1] for pair in pairs], [self._record.fd, self._stacks])
         self.sync.send((wire.START, options))
 
     @property
     def pid(self) -> int:
         """Process id of the child."""
         return self._process.pid
+
+    @property
+    def takes_work(self) -> bool:
+        """Whether the child is there to handle messages."""
+        return self.state == "ready" and self.condemned is None
 
     @property
     def room(self) -> int:
@@ -269,9 +201,27 @@ class Slot:
             taken += waiting
         return taken
 
-    def kill(self, condemned: int | None = None) -> None:
-        """Kill the process; `condemned` is the ticket of the handler past its time limit."""
-        self.condemned = condemned
+    def condemn(self, ticket: int, now: float, *, is_async: bool = False) -> None:
+        """End the process, as a handler is past its time limit: ask that handler first.
+
+        An async handler has been asked by its loop, which does not answer.
+        """
+        if self.condemned is None:
+            self.condemned = ticket
+            self._condemned_at = now - _GRACE_S if is_async else now
+            self._record.doomed[0] = ticket
+            self._process.terminate()
+
+    def execute(self, now: float) -> None:
+        """Kill a process that was condemned and does not end, once it has said where it hangs."""
+        if now - self._condemned_at >= _GRACE_S and self._dumped_at == math.inf:
+            self._dumped_at = now
+            self._process.send_signal(wire.DUMP_SIGNAL)
+        elif now - self._dumped_at >= _DUMP_S:
+            self.kill()
+
+    def kill(self) -> None:
+        """Kill the process."""
         self._process.kill()
 
     def has_died(self) -> bool:
@@ -298,6 +248,8 @@ class Slot:
                     remains.waiting.append(delivery)
             channel.held.clear()
         self.state = "broken" if self.state == "broken" else "dead"
+        self.stack = os.pread(self._stacks, _STACK_LENGTH, 0).decode(errors="replace") or None
+        os.close(self._stacks)
         self._record.close()
         return remains
 
@@ -335,8 +287,8 @@ class Slot:
                 self._on_done(self, channel, frame)
 
 
-def _start_process(socks: Sequence[socket], record_fd: int) -> subprocess.Popen[bytes]:
-    fds = [*(sock.fileno() for sock in socks), record_fd]
+def _start_process(socks: Sequence[socket], files: Sequence[int]) -> subprocess.Popen[bytes]:
+    fds = [*(sock.fileno() for sock in socks), *files]
     command = [sys.executable, "-m", "pgmqgen.runtime.child", *map(str, fds)]
     # The child inherits the mask, and lifts it once it can answer these signals.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, wire.GROUP_SIGNALS)

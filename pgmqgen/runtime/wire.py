@@ -23,6 +23,9 @@ HEADER_SIZE = _LENGTH.size
 GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that reach a whole process group: a child leaves them to its parent."""
 
+DUMP_SIGNAL = signal.SIGUSR2
+"""Makes a child write where its threads are to a file that its parent reads."""
+
 Frame = tuple[Any, ...]
 
 # Parent to child
