@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -35,6 +36,12 @@ class Library:
     def sources(self) -> tuple[Source, ...]:
         """All files read so far."""
         return tuple(self._sources.values())
+
+    def all_resources(self) -> Iterator[Resource]:
+        """The resources of all files read so far."""
+        for source in self.sources:
+            if source.parsed:
+                yield from self.resources(source.path)
 
     def read(self, path: Path) -> Source:
         """Read a file, once."""

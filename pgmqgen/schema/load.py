@@ -20,6 +20,7 @@ from pgmqgen.schema.lint import (
     Policy,
     Subject,
     lint_bundle,
+    lint_identifiers,
     lint_meaning,
     lint_modules,
     lint_names,
@@ -151,6 +152,7 @@ class _Loader:
         for source in self._library.sources:
             self._diagnostics += self._lint(source)
             self._diagnostics += self._lint_meaning(source)
+        self._diagnostics += lint_identifiers(self._library.all_resources(), self._config.schemas)
         self._diagnostics += lint_names(declarations)
         shared = find_shared(self._bundlers, self._library, self._is_sound)
         self._diagnostics += lint_modules(self._name_modules(shared))

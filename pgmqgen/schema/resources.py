@@ -21,6 +21,7 @@ class Resource:
 
     uri: absolute, without fragment; pointer: where in the file it is
     anchors: pointers by name; dynamic: those of `$dynamicAnchor`, `""` of `$recursiveAnchor`
+    repeated: anchors of `anchors` that stand elsewhere too, and where
     definitions: what stands in `$defs` or `definitions`, the outermost of each name
     """
 
@@ -29,8 +30,14 @@ class Resource:
     uri: str
     dialect: Dialect
     anchors: dict[str, Pointer] = field(default_factory=dict)
+    repeated: list[tuple[str, Pointer]] = field(default_factory=list)
     dynamic: dict[str, Pointer] = field(default_factory=dict)
     definitions: dict[str, Pointer] = field(default_factory=dict)
+
+    def add_anchor(self, name: str, pointer: Pointer) -> None:
+        """Have an anchor lead to the first place that it stands at."""
+        if self.anchors.setdefault(name, pointer) != pointer:
+            self.repeated.append((name, pointer))
 
 
 class Resources:
@@ -109,10 +116,10 @@ def _add_anchors(owner: Resource, pointer: Pointer, schema: Mapping[str, Any]) -
         return
     name = schema.get(owner.dialect.id_keyword)
     if isinstance(name, str) and name.startswith("#") and len(name) > 1:
-        owner.anchors.setdefault(name[1:], pointer)
+        owner.add_anchor(name[1:], pointer)
     for keyword in ("$anchor", "$dynamicAnchor"):
         if isinstance(anchor := schema.get(keyword), str):
-            owner.anchors.setdefault(anchor, pointer)
+            owner.add_anchor(anchor, pointer)
             if keyword == "$dynamicAnchor":
                 owner.dynamic.setdefault(anchor, pointer)
     if schema.get("$recursiveAnchor") is True and pointer == owner.pointer:

@@ -24,6 +24,7 @@ from pgmqgen.schema.lint import (
     unions,
     values,
 )
+from pgmqgen.schema.lint.identifiers import check as lint_identifiers
 from pgmqgen.schema.lint.metaschema import check_bundle as lint_bundle
 from pgmqgen.schema.lint.names import Declaration
 from pgmqgen.schema.lint.names import check as lint_names
@@ -39,6 +40,7 @@ __all__ = [
     "Policy",
     "Subject",
     "lint_bundle",
+    "lint_identifiers",
     "lint_meaning",
     "lint_modules",
     "lint_names",

@@ -9,6 +9,7 @@ from pgmqgen.schema.lint import (
     elsewhere,
     evolution,
     foreign,
+    identifiers,
     keywords,
     metaschema,
     names,
@@ -21,8 +22,8 @@ from pgmqgen.schema.lint import (
 from pgmqgen.schema.lint.rule import Rule
 
 _FAMILIES = (
-    syntax, metaschema, keywords, foreign, patterns, contradictions, values, unions, objects, closed, circles, elsewhere, names,
-    evolution,
+    syntax, metaschema, keywords, foreign, patterns, contradictions, values, unions, objects, closed, circles, elsewhere,
+    identifiers, names, evolution,
 )  # fmt: skip
 RULES: dict[str, Rule] = {
     rule.code: rule
