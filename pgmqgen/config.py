@@ -31,6 +31,7 @@ class WorkerConfig:
     processes: number of child processes; hooks: `module:object` of a Hooks
     connect: `module:callable` that opens a connection
     visibility_timeout, timeout, batch_size: override the settings of every queue
+    max_messages, max_memory_mb, max_age, grace, fail_after: as of `pgmqgen.Worker`
     """
 
     processes: int | None = None
@@ -39,6 +40,11 @@ class WorkerConfig:
     visibility_timeout: float | None = None
     timeout: float | None = None
     batch_size: int | None = None
+    max_messages: int | None = None
+    max_memory_mb: float | None = None
+    max_age: float | None = None
+    grace: float | None = None
+    fail_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +206,11 @@ def _make_worker(table: _Table) -> WorkerConfig:
         visibility_timeout=table.seconds("visibility_timeout"),
         timeout=table.seconds("timeout"),
         batch_size=table.whole("batch_size"),
+        max_messages=table.whole("max_messages"),
+        max_memory_mb=table.amount("max_memory_mb", "megabytes"),
+        max_age=table.seconds("max_age"),
+        grace=table.seconds("grace"),
+        fail_after=table.seconds("fail_after"),
     )
     table.close()
     return config
@@ -300,9 +311,12 @@ class _Table:
         return value
 
     def seconds(self, key: str) -> float | None:
-        value: float | None = self._typed(key, int | float, "a number of seconds", None)
+        return self.amount(key, "seconds")
+
+    def amount(self, key: str, unit: str) -> float | None:
+        value: float | None = self._typed(key, int | float, f"a number of {unit}", None)
         if value is not None and not 0 < value < float("inf"):
-            raise self.error(f"`{key}`: expected a number of seconds above 0, got `{value}`")
+            raise self.error(f"`{key}`: expected a number of {unit} above 0, got `{value}`")
         return value
 
     def table(self, key: str) -> _Table:

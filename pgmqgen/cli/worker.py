@@ -41,6 +41,23 @@ def worker(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Most messages leased by one statement.")
     ] = None,
+    max_messages: Annotated[
+        int | None, typer.Option(min=1, help="Replace a process after this many messages.")
+    ] = None,
+    max_memory_mb: Annotated[
+        float | None, typer.Option(metavar="MB", help="Replace a process above this memory.")
+    ] = None,
+    max_age: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Replace a process of this age.")
+    ] = None,
+    grace: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Kill what still runs so long after SIGTERM."),
+    ] = None,
+    fail_after: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Exit 3 once the database is away for so long."),
+    ] = None,
     hooks: Annotated[
         str | None, typer.Option(metavar="MODULE:OBJECT", help="A pgmqgen.Hooks class.")
     ] = None,
@@ -61,7 +78,7 @@ def worker(
     """Handle messages with a pool of processes.
 
     SIGTERM or Ctrl-C once finishes what runs and exits 0; twice stops at once, giving
-    leases back. For example:
+    leases back. SIGHUP loads the handlers anew. For example:
 
     pgmqgen worker --queue send_email --processes 4
     """
@@ -75,6 +92,11 @@ def worker(
         visibility_timeout=visibility_timeout,
         timeout=timeout,
         batch_size=batch_size,
+        max_messages=max_messages,
+        max_memory_mb=max_memory_mb,
+        max_age=max_age,
+        grace=grace,
+        fail_after=fail_after,
     )
     found = load_project_registry(registry)
     with _database(database_url, local, options["connect"]) as url:

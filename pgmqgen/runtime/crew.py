@@ -21,6 +21,7 @@ from pgmqgen.runtime.intake import Intake
 from pgmqgen.runtime.outcome import Completed, Failed, Failure, Result, Settled
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.slots import Remains, Slot
+from pgmqgen.runtime.succession import Succession
 
 log = logging.getLogger("pgmqgen.worker")
 
@@ -34,6 +35,7 @@ _STOP_S = 5.0
 _HIRE_AGAIN_S = 1.0
 _MOST_STARTUP_DEATHS = 5
 _FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
 
 
 class Results(Protocol):
@@ -65,6 +67,8 @@ class Crew:
         self._numbers = dict.fromkeys(numbers)  # of the slots, for their contexts
         self._size = len(numbers)
         self._names: dict[Slot, int] = {}
+        self._succession = Succession(shift, self.slots, self._start_successor, self._retire)
+        self._deaths = 0  # in a row, of processes that had done nothing
         self._startup_deaths = 0
         self._hire_at = 0.0
         self._inspected_at = 0.0
@@ -108,16 +112,33 @@ class Crew:
         """Start the slots that are missing, after a pause if the last ones died at once."""
         if now < self._hire_at:
             return
-        for number in self._numbers.keys() - set(self._names.values()):
-            options = {**self._shift.plan.options, "number": number}
-            try:
-                slot = Slot(options, self._selector, self._on_done, self._results.take_control)
-            except OSError as error:  # no more processes, memory or descriptors for now
-                log.error("cannot start a process: %s; trying again in %g s", error, _HIRE_AGAIN_S)
+        serving = {number for slot, number in self._names.items() if not slot.retiring}
+        for number in self._numbers.keys() - serving:
+            if self._start(number) is None:
                 self._hire_at = now + _HIRE_AGAIN_S
                 return
-            self.slots.append(slot)
-            self._names[slot] = number
+
+    def _start(self, number: int) -> Slot | None:
+        options = {**self._shift.plan.options, "number": number}
+        generation = self._shift.generation
+        on_control = self._results.take_control
+        try:
+            slot = Slot(options, self._selector, self._on_done, on_control, generation)
+        except OSError as error:  # no more processes, memory or descriptors for now
+            log.error("cannot start a process: %s; trying again in %g s", error, _HIRE_AGAIN_S)
+            return None
+        self.slots.append(slot)
+        self._names[slot] = number
+        return slot
+
+    def _start_successor(self, slot: Slot) -> Slot | None:
+        return self._start(self._names[slot])
+
+    def _retire(self, old: Slot, new: Slot) -> None:
+        old.retiring = True
+        self._requeue(old.recall())
+        for intake in self._intakes:
+            intake.is_async = new.is_async(intake.number)
 
     def dispatch(self) -> None:
         """Send what waits to slots that have room."""
@@ -160,8 +181,11 @@ class Crew:
                 self._check_sync(slot, now)
                 if look_at_async and slot.asynchronous.held:
                     self._check_async(slot, now)
-        if len(self.slots) < self._size and not self._shift.stopping.is_set():
+            if slot.retiring and not slot.holds():
+                slot.tell_to_stop()
+        if not self._shift.stopping.is_set():
             self.hire(now)
+        self._succession.run(now)
 
     def take_back(self) -> list[Delivery]:
         """Everything in the slots that has not begun; they will not begin it."""
@@ -229,12 +253,15 @@ class Crew:
         remains = slot.bury()
         self.slots.remove(slot)
         del self._names[slot]
+        if self._succession.gives_up(slot, now):
+            return
         if slot.state == "broken":
             message, hint = slot.complaint
             self._shift.fail(RegistryError(message, hint=hint))
             return
-        log.warning("process %d is gone: %s", slot.pid, slot.epitaph())
-        self._note_death(was_starting and not slot.completed, slot, now)
+        if not slot.retiring:
+            log.warning("process %d is gone: %s", slot.pid, slot.epitaph())
+            self._note_death(was_starting and not slot.completed, slot, now)
         self._finish_ended(remains)
         self._requeue(remains.waiting)
         self._judge(slot, remains)
@@ -246,6 +273,11 @@ class Crew:
             self._results.finish(delivery, _COMPLETED)
 
     def _note_death(self, at_startup: bool, slot: Slot, now: float) -> None:
+        """Wait ever longer before the next one, if processes die without having done anything."""
+        self._deaths = 0 if slot.completed else self._deaths + 1
+        if self._deaths:
+            pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._deaths)
+            self._hire_at = now + pause_s
         self._startup_deaths = self._startup_deaths + 1 if at_startup else 0
         if self._startup_deaths >= _MOST_STARTUP_DEATHS:
             self._shift.fail(
@@ -255,14 +287,12 @@ class Crew:
                     hint="import the handler modules in a Python shell to see why",
                 )
             )
-        pause_s = _FIRST_PAUSE_S * 2**self._startup_deaths if at_startup else 0.0
-        self._hire_at = now + pause_s
 
     def _judge(self, slot: Slot, remains: Remains) -> None:
         """Charge the death to the message that caused it, if that can be told."""
         condemned = [d for d in remains.running if d.ticket == slot.condemned]
         killed_for_sync = slot.condemned is not None and not (
-            condemned and self._is_async(condemned[0])
+            condemned and slot.is_async(condemned[0].number)
         )
         culprits: list[Delivery] = []
         suspects: list[Delivery] = []
@@ -283,9 +313,6 @@ class Crew:
             error = f"the handler ran longer than its limit of {limit_s:g} s"
             return Failure("timeout", error, slot.stack)
         return Failure("crash", slot.epitaph())
-
-    def _is_async(self, delivery: Delivery) -> bool:
-        return self._intakes[delivery.number].is_async
 
     def _requeue(self, deliveries: Sequence[Delivery]) -> None:
         for delivery in reversed(deliveries):

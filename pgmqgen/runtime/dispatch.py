@@ -39,8 +39,8 @@ class Dispatcher:
         count = min(room, _CHUNK, len(intake.backlog))
         chunk = [intake.backlog.popleft() for _ in range(count)]
         for delivery in chunk:
-            delivery.cost_s = 0.0 if intake.is_async else intake.estimate_s
-        slot.dispatch(intake.number, intake.is_async, chunk)
+            delivery.cost_s = 0.0 if slot.is_async(intake.number) else intake.estimate_s
+        slot.dispatch(intake.number, chunk)
         return True
 
     def _roomiest(self, intake: Intake) -> tuple[Slot | None, int]:
@@ -71,13 +71,12 @@ class Dispatcher:
         if aside.takes_work and not aside.holds():
             delivery = self._quarantine.popleft()
             delivery.alone = True
-            intake = self._intakes[delivery.number]
-            aside.dispatch(delivery.number, intake.is_async, [delivery])
+            aside.dispatch(delivery.number, [delivery])
 
 
 def _room(slot: Slot, intake: Intake) -> int:
     """How many messages of a queue a slot should be given now."""
-    if intake.is_async:
+    if slot.is_async(intake.number):
         return ASYNC_LIMIT - len(slot.asynchronous.held)
     held = len(slot.sync.held)
     if not held:

@@ -22,6 +22,7 @@ from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.intake import Intake, by_service
 from pgmqgen.runtime.lease import LeaseStore
 from pgmqgen.runtime.leasing import Leasing
+from pgmqgen.runtime.limits import Absence
 from pgmqgen.runtime.settling import Settling
 from pgmqgen.runtime.shift import Shift
 
@@ -60,6 +61,7 @@ class Lane(threading.Thread):
         self._calls: deque[int] = deque()
         self._pause_s = _FIRST_PAUSE_S
         self._connect_at = 0.0
+        self._absence = Absence(shift.plan.limits.fail_after)
         self._stopping_since = 0.0
         self._unsettled_since = 0.0
 
@@ -157,6 +159,7 @@ class Lane(threading.Thread):
             self._on_database_error(error)
         else:
             self._pause_s = _FIRST_PAUSE_S
+            self._absence.end()
 
     def _on_database_error(self, error: DatabaseError) -> None:
         """The connection is gone, or cannot be had: try again, ever less often."""
@@ -165,6 +168,8 @@ class Lane(threading.Thread):
         self._pause_s = min(_LONGEST_PAUSE_S, self._pause_s * 2)
         self._store.close()
         self._tell_read_error(error)
+        if self._absence.is_too_long():
+            self._shift.fail(error)
 
     def _tell_read_error(self, error: DatabaseError) -> None:
         hooks = self._shift.hooks
@@ -192,6 +197,10 @@ class Lane(threading.Thread):
         if not self._stopping_since:
             self._stopping_since = time.monotonic()
             self._settling.release(self._crew.take_back())
+        grace = self._shift.plan.limits.grace
+        if grace is not None and time.monotonic() - self._stopping_since >= grace:
+            log.warning("the grace of %g s is over: killing what still runs", grace)
+            self._shift.aborting.set()
         self._settling.release(self._crew.empty_quarantine())
         self._release_backlogs()
 

@@ -20,6 +20,7 @@ from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.lane import Lane
+from pgmqgen.runtime.limits import Absence
 from pgmqgen.runtime.shift import Shift
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Scout(threading.Thread):
         self._active_at = time.monotonic()
         self._pause_s = _FIRST_PAUSE_S
         self._wake_read, self._wake_write = socketpair()
+        self._absence = Absence(shift.plan.limits.fail_after)
 
     def stop(self) -> None:
         """End the thread and wait for it."""
@@ -82,6 +84,7 @@ class Scout(threading.Thread):
     def _scout(self) -> None:
         connection = self._connect()
         next_due_s = self._poll(connection)
+        self._absence.end()
         now = time.monotonic()
         if now - self._active_at > _ACTIVE_S:
             self._interval_s = min(_LONGEST_S, self._interval_s * _GROWTH)
@@ -198,5 +201,7 @@ class Scout(threading.Thread):
         call: Callable[[], None] = partial(call_hook, hooks, "on_read_error", error)
         self._shift.post("on_read_error", call)
         self._disconnect()
+        if self._absence.is_too_long():
+            self._shift.fail(error)
         select.select([self._wake_read], [], [], self._pause_s)
         self._pause_s = min(_LONGEST_PAUSE_S, self._pause_s * 2)

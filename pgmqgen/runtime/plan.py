@@ -13,6 +13,7 @@ from pgmqgen.errors import ConfigError
 from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.hooks import Hooks
+from pgmqgen.runtime.limits import Limits
 from pgmqgen.runtime.registry import Registry
 
 
@@ -32,6 +33,7 @@ class Plan:
     connector: Connector
     hooks: str | None
     options: dict[str, Any]
+    limits: Limits
 
     @property
     def lock_timeout_s(self) -> float:
@@ -56,6 +58,7 @@ def make_plan(
     processes: int | None,
     hooks: str | type[Hooks] | None,
     overrides: Mapping[str, float | int | None],
+    limits: Limits,
 ) -> Plan:
     """Make a plan; `overrides` are settings for every queue, None leaves a queue its own.
 
@@ -75,6 +78,7 @@ def make_plan(
         connector=connector,
         hooks=hooks_name,
         options=_child_options(registry, settings, connector, hooks_name),
+        limits=limits,
     )
 
 

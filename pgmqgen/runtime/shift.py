@@ -25,6 +25,7 @@ class Shift:
     stopping: lease no more, finish what runs; aborting: stop at once and give leases back
     events: what the main thread has to call: hooks, mostly
     counts: by (queue, what)
+    generation: processes that were started in an earlier one are to be replaced
     retry_at: monotonic time by which the last retry that this worker scheduled is due
     """
 
@@ -37,6 +38,7 @@ class Shift:
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     failure: PgmqgenError | None = None
+    generation: int = 0
     retry_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -53,6 +53,7 @@ class Slot:
     stack: where it hung at that, or None
     blocked: the running handler takes so long that others had better not wait behind it
     reserved: set aside for a delivery that must run alone
+    retiring: another process has its place; it ends when what it runs has ended
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Slot:
         selector: BaseSelector,
         on_done: Callable[[Slot, Channel, wire.Frame], None],
         on_control: Callable[[Slot, wire.Frame], None],
+        generation: int = 0,
     ) -> None:
         self.state = "starting"
         self.kinds: list[bool] = []
@@ -71,6 +73,9 @@ class Slot:
         self._dumped_at = math.inf
         self.blocked = False
         self.reserved = False
+        self.retiring = False
+        self._is_told = False
+        self.generation = generation
         self.started_at = time.monotonic()
         self.completed = 0
         self._on_done = on_done
@@ -96,7 +101,7 @@ class Slot:
     @property
     def takes_work(self) -> bool:
         """Whether the child is there to handle messages."""
-        return self.state == "ready" and self.condemned is None
+        return self.state == "ready" and self.condemned is None and not self.retiring
 
     @property
     def room(self) -> int:
@@ -114,13 +119,13 @@ class Slot:
                 if self._record.states[delivery.index] not in _SETTLING:
                     yield delivery
 
-    def channel(self, is_async: bool) -> Channel:
-        """The channel that serves sync or async handlers."""
-        return self.asynchronous if is_async else self.sync
+    def is_async(self, number: int) -> bool:
+        """Whether the child's handler of a queue is async."""
+        return self.kinds[number]
 
-    def dispatch(self, number: int, is_async: bool, deliveries: Sequence[Delivery]) -> None:
+    def dispatch(self, number: int, deliveries: Sequence[Delivery]) -> None:
         """Send deliveries of one queue to the child."""
-        channel = self.channel(is_async)
+        channel = self.asynchronous if self.is_async(number) else self.sync
         states = self._record.states
         jobs: list[wire.Job] = []
         ticket = self._next_ticket
@@ -262,6 +267,9 @@ class Slot:
 
     def tell_to_stop(self) -> None:
         """Ask an idle child to end; one that has not even loaded its handlers is killed."""
+        if self._is_told:
+            return
+        self._is_told = True
         if self.state == "starting":
             self._process.kill()
         for channel in (self.asynchronous, self.sync):

@@ -20,6 +20,7 @@ from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.hooks import Hooks, call_hook, load_hooks
 from pgmqgen.runtime.lane import Lane
 from pgmqgen.runtime.lease import LeaseStore
+from pgmqgen.runtime.limits import Absence, Limits
 from pgmqgen.runtime.notify import Scout
 from pgmqgen.runtime.plan import make_plan
 from pgmqgen.runtime.registry import Registry
@@ -46,6 +47,12 @@ class Worker:
     processes: how many child processes; default one for each core
     hooks: `module:object` of a Hooks class or instance, or a Hooks class that can be imported
     visibility_timeout, timeout (seconds), batch_size: override every queue's own setting
+    max_messages, max_memory_mb, max_age (seconds): a process that has handled so many, has grown
+        so large or is so old is replaced; the next one is ready before it leaves
+    grace: seconds from the first signal, or `stop`, until what still runs is killed and given back;
+        default none, as `timeout` ends every handler
+    fail_after: raise DatabaseError when the database has been away for so many seconds; by
+        default it is waited for
     until_empty: return when the queues hold nothing that is visible, in flight here, or due
         for a retry by this worker
     """
@@ -62,6 +69,11 @@ class Worker:
         visibility_timeout: float | None = None,
         timeout: float | None = None,
         batch_size: int | None = None,
+        max_messages: int | None = None,
+        max_memory_mb: float | None = None,
+        max_age: float | None = None,
+        grace: float | None = None,
+        fail_after: float | None = None,
         until_empty: bool = False,
     ) -> None:
         plan = make_plan(
@@ -75,6 +87,13 @@ class Worker:
                 "timeout": timeout,
                 "batch_size": batch_size,
             },
+            limits=Limits(
+                max_messages=max_messages,
+                max_memory_mb=max_memory_mb,
+                max_age=max_age,
+                grace=grace,
+                fail_after=fail_after,
+            ),
         )
         self._until_empty = until_empty
         self._shift = Shift(plan, load_hooks(plan.hooks), SoloGate(plan.lanes))
@@ -104,6 +123,13 @@ class Worker:
         self._shift.stopping.set()
         self._shift.events.put(_nothing)
 
+    def reload(self) -> None:
+        """Replace every process by one that imports the handlers anew; safe from any thread.
+
+        The registry and its settings stay those that the worker was started with.
+        """
+        self._shift.generation += 1
+
     def abort(self) -> None:
         """Stop at once: kill what runs and give its leases back."""
         self._shift.aborting.set()
@@ -114,7 +140,7 @@ class Worker:
     def _await_database(self) -> bool:
         """Check that the queues exist, waiting for the database; False if stopped meanwhile."""
         store = self._open_store()
-        pause_s = _FIRST_PAUSE_S
+        pause_s, absence = _FIRST_PAUSE_S, Absence(self._shift.plan.limits.fail_after)
         try:
             while not self._shift.stopping.is_set():
                 try:
@@ -122,7 +148,7 @@ class Worker:
                     self._check_queues(store)
                     return True
                 except DatabaseError as error:
-                    if store.connected:
+                    if store.connected or absence.is_too_long():
                         raise
                     log.warning("%s; trying again in %.1f s", error, pause_s)
                     call_hook(self._shift.hooks, "on_read_error", error)
@@ -243,15 +269,25 @@ class Worker:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        previous = {
-            number: signal.signal(number, self._on_signal)
-            for number in (signal.SIGINT, signal.SIGTERM)
+        hangup = self._on_signal if os.isatty(0) else self._on_hangup  # a closed terminal ends it
+        handlers = {
+            signal.SIGINT: self._on_signal,
+            signal.SIGTERM: self._on_signal,
+            signal.SIGHUP: hangup,
         }
+        previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def _on_hangup(self, number: int, _: FrameType | None) -> None:
+        log.info(
+            "%s: every process is replaced by one that loads the handlers anew",
+            signal.Signals(number).name,
+        )
+        self.reload()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._signals += 1
