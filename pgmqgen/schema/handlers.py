@@ -36,10 +36,10 @@ def find_orphans(folder: Path, modules: frozenset[str], *, root: Path) -> Iterat
 
 def _hint(label: str, stem: str, homeless: list[str]) -> str:
     if not homeless:
-        return f"if the queue is gone for good: git rm {label}"
+        return "delete the file if the queue is gone for good"
     close = difflib.get_close_matches(stem, homeless, n=1, cutoff=0) or homeless
     target = label.removesuffix(f"{stem}.py") + f"{close[0]}.py"
-    return f"if the queue was renamed: git mv {label} {target}"
+    return f"if the queue was renamed, rename the file to `{target}`"
 
 
 def _defines_handle(path: Path) -> bool:
