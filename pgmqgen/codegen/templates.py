@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from pgmqgen.codegen.render import shipped_templates
 from pgmqgen.config import Config
 from pgmqgen.errors import ConfigError, GenerateError
+from pgmqgen.schema.nearest import find_nearest
 
 DEFAULT_FOLDER = "templates"
 
@@ -69,5 +69,7 @@ def find_strangers(config: Config) -> Iterator[tuple[Path, str | None]]:
 
 
 def _nearest(name: str) -> str | None:
-    near = difflib.get_close_matches(name, shipped_templates(), n=1)
-    return f"did you mean `{near[0]}`?" if near else None
+    """A hint; endings do not count, for they are much alike."""
+    by_stem = {template.partition(".")[0]: template for template in shipped_templates()}
+    near = find_nearest(name.partition(".")[0], by_stem)
+    return f"did you mean `{near}`?" if near else None

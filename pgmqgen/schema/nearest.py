@@ -44,25 +44,26 @@ def suggest_file(path: Path, files: Iterable[Path], referrer: Resource) -> str |
     by_name: dict[str, Path] = {}
     for file in sorted(files, key=lambda file: file.parent != path.parent):
         by_name.setdefault(file.stem, file)
-    if found := _find(path.stem, by_name):
+    if found := find_nearest(path.stem, by_name):
         return _hint(Path(os.path.relpath(found, referrer.source.path.parent)).as_posix())
     return None
 
 
-def _definition(resource: Resource, fragment: str) -> str | None:
-    name = fragment.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
-    if pointer := _find(name, resource.definitions):
-        return f"#{encode(pointer[len(resource.pointer) :])}"
-    anchor = _find(name, {each: each for each in resource.anchors})
-    return anchor and f"#{anchor}"
-
-
-def _find(name: str, known: Mapping[str, T]) -> T | None:
+def find_nearest(name: str, known: Mapping[str, T]) -> T | None:
+    """What is known by this name, else by the one that is closest, if any is close."""
     if name in known:
         return known[name]
     lowered = {each.lower(): each for each in reversed([*known][:_MANY])}
     close = get_close_matches(name.lower(), lowered, n=1)
     return known[lowered[close[0]]] if close else None
+
+
+def _definition(resource: Resource, fragment: str) -> str | None:
+    name = fragment.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+    if pointer := find_nearest(name, resource.definitions):
+        return f"#{encode(pointer[len(resource.pointer) :])}"
+    anchor = find_nearest(name, {each: each for each in resource.anchors})
+    return anchor and f"#{anchor}"
 
 
 def _hint(reference: str) -> str:

@@ -99,6 +99,10 @@ def test_wrong_names(project: Path, run_pgmqgen: Run) -> None:
     assert done.stderr == (
         "error: there is no template `handlr.py.jinja`\nhelp: did you mean `handler.py.jinja`?\n"
     )
+    far = run_pgmqgen("templates", "eject", "nope.jinja")
+    assert far.stderr == (
+        "error: there is no template `nope.jinja`\nhelp: `pgmqgen templates list` shows the names\n"
+    )
     (project / "own" / "handlr.py.jinja").write_text("")
     (project / "own" / "_part.jinja").write_text("")
     done = run_pgmqgen("generate")
