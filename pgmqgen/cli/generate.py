@@ -137,12 +137,16 @@ def _show_diff(comparison: Comparison, config: Config) -> int:
     for line in diff(comparison, config.root):
         colour = _COLOURS.get(line[:1]) if coloured else None
         typer.echo(typer.style(line, fg=colour) if colour else line)
-    return 1 if comparison.stale else 0
+    return _judge(comparison)
 
 
 def _report_stale(comparison: Comparison, config: Config) -> int:
     for path in comparison.stale:
         typer.echo(path.relative_to(config.root).as_posix())
+    return _judge(comparison)
+
+
+def _judge(comparison: Comparison) -> int:
     if comparison.stale:
         message = f"{len(comparison.stale)} file(s) do not match the schemas"
         typer.echo(f"error: {message}\nhelp: run `pgmqgen generate`", err=True)

@@ -142,7 +142,7 @@ def test_a_queue_that_is_gone(shop: Path, run_pgmqgen: Run) -> None:
     before = _tree(shop)
     done = _generate(run_pgmqgen, code=1)
     assert "generated/handlers/ping.py:1:1: PGQ501 there is no queue" in done.stderr
-    assert "git rm generated/handlers/ping.py" in done.stderr
+    assert "help: delete the file if the queue is gone for good" in done.stderr
     assert _tree(shop) == before
     (shop / OUTPUT / "handlers" / "ping.py").unlink()
     assert "4 removed" in _generate(run_pgmqgen).stdout
@@ -154,7 +154,7 @@ def test_a_queue_that_is_renamed(shop: Path, run_pgmqgen: Run) -> None:
     _generate(run_pgmqgen)
     (shop / "schemas" / "ping.json").rename(shop / "schemas" / "pong.json")
     done = _generate(run_pgmqgen, code=1)
-    assert "git mv generated/handlers/ping.py generated/handlers/pong.py" in done.stderr
+    assert "rename the file to `generated/handlers/pong.py`" in done.stderr
     handlers = shop / OUTPUT / "handlers"
     (handlers / "ping.py").rename(handlers / "pong.py")
     _generate(run_pgmqgen)
@@ -317,9 +317,15 @@ def test_diff(shop: Path, run_pgmqgen: Run) -> None:
     assert "--- /dev/null\n+++ b/generated/pong/models.py\n" in shown
     assert "--- a/generated/send_email/models.py\n+++ /dev/null\n" in shown
     assert "\x1b" not in shown
+    assert "manifest" not in shown
     patch = shop / "changes.diff"
     patch.write_text(shown)
     subprocess.run(["git", "apply", "--unsafe-paths", patch], cwd=shop, check=True)
+    assert _generate(run_pgmqgen, "--check", code=1).stdout == "generated/manifest.json\n"
+    done = _generate(run_pgmqgen, "--diff", code=1)
+    assert done.stdout == ""
+    assert "error: 1 file(s) do not match the schemas" in done.stderr
+    assert ": 1 file(s) written, " in _generate(run_pgmqgen).stdout
     _generate(run_pgmqgen, "--check")
 
 
