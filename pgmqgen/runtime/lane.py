@@ -25,6 +25,7 @@ from pgmqgen.runtime.leasing import Leasing
 from pgmqgen.runtime.limits import Absence
 from pgmqgen.runtime.settling import Settling
 from pgmqgen.runtime.shift import Shift
+from pgmqgen.runtime.watchdog import Wait
 
 log = logging.getLogger("pgmqgen.worker")
 
@@ -34,6 +35,7 @@ _IDLE_S = 0.25
 _REST_S = 1.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
+_READ_ONLY = "25006"
 _GIVE_UP_S = 5.0
 """How long a stopping lane keeps trying to settle what the database does not take."""
 
@@ -66,6 +68,11 @@ class Lane(threading.Thread):
         self._unsettled_since = 0.0
 
     # For other threads
+
+    @property
+    def wait(self) -> Wait:
+        """Since when this lane waits for the database."""
+        return self._store.wait
 
     def wake(self, numbers: Iterable[int] = ()) -> None:
         """Look at the shared state now; the queues `numbers` may hold visible messages."""
@@ -183,8 +190,8 @@ class Lane(threading.Thread):
             self._settling.settle(intake, now)
             self._leasing.work(intake, now, may_lease)
         except DatabaseError as error:
-            if not self._store.connected:
-                raise
+            if not self._store.connected or error.sqlstate == _READ_ONLY:
+                raise  # another host may be the primary now
             log.error("%s; queue `%s` rests for a second", error, intake.settings.name)
             intake.rest_until = now + _REST_S
             intake.awake = False  # the scout says when there is something to lease again

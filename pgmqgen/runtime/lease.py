@@ -23,6 +23,7 @@ from pgmqgen.runtime.outcome import (
     Release,
     Reschedule,
 )
+from pgmqgen.runtime.watchdog import Wait
 
 if TYPE_CHECKING:
     import psycopg
@@ -37,6 +38,7 @@ class LeaseStore:
     def __init__(self, connector: Connector, application_name: str, lock_timeout_s: float) -> None:
         self._connector = connector
         self._application_name = application_name
+        self.wait = Wait()
         self._lock_timeout_ms = int(lock_timeout_s * 1000)
         self._connection: psycopg.Connection | None = None
         self._cursor: psycopg.Cursor[Any] | None = None
@@ -54,7 +56,7 @@ class LeaseStore:
         from pgmqgen.runtime.postgres import raw_jsonb, translating_errors
 
         connection = self._connector.connect(application_name=self._application_name)
-        with translating_errors():
+        with translating_errors(), self.wait.on(connection):
             # Index scans whatever the statistics say: they are of no use on a queue's table.
             connection.execute("SET enable_seqscan = off")
             connection.execute("SET timezone = 'UTC'")
@@ -160,7 +162,8 @@ class LeaseStore:
         from pgmqgen.runtime.postgres import translating_errors
 
         assert self._cursor is not None
-        with translating_errors(queue):
+        assert self._connection is not None
+        with translating_errors(queue), self.wait.on(self._connection):
             return self._cursor.execute(statement, parameters, prepare=True).fetchall()
 
 

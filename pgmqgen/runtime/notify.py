@@ -22,6 +22,7 @@ from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.lane import Lane
 from pgmqgen.runtime.limits import Absence
 from pgmqgen.runtime.shift import Shift
+from pgmqgen.runtime.watchdog import Wait
 
 if TYPE_CHECKING:
     import psycopg
@@ -59,6 +60,7 @@ class Scout(threading.Thread):
         self._active_at = time.monotonic()
         self._pause_s = _FIRST_PAUSE_S
         self._wake_read, self._wake_write = socketpair()
+        self.wait = Wait()
         self._absence = Absence(shift.plan.limits.fail_after)
 
     def stop(self) -> None:
@@ -147,7 +149,7 @@ class Scout(threading.Thread):
             sql.NEXT_DUE.format(number=n, queue=sql.table("q", self._settings[n].name))
             for n in numbers
         )
-        with translating_errors():
+        with translating_errors(), self.wait.on(connection):
             return connection.execute(" UNION ALL ".join(parts)).fetchall()
 
     def _wake(self, numbers: Collection[int]) -> None:
@@ -181,11 +183,11 @@ class Scout(threading.Thread):
 
             connection = self._shift.plan.connector.connect(application_name="pgmqgen scout")
             self._connection = connection
-            with translating_errors():
+            with translating_errors(), self.wait.on(connection):
                 connection.execute("SET lock_timeout = '1s'")
             if self._listens:
                 connection.add_notify_handler(self._on_notify)
-                with translating_errors():
+                with translating_errors(), self.wait.on(connection):
                     connection.execute(sql.LISTEN)
             self._pause_s = _FIRST_PAUSE_S
         return self._connection

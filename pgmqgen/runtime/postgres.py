@@ -25,7 +25,13 @@ if TYPE_CHECKING:
     from psycopg.abc import AdaptContext, Buffer
     from psycopg.rows import TupleRow
 
-_DEFAULTS = {"keepalives": "1", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}  # fmt: skip
+_DEFAULTS = {
+    "keepalives": "1",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",  # milliseconds that what was sent may stay unacknowledged
+}
 _CONNECT_TIMEOUT_S = "10"
 
 _MISSING_QUEUE = {"42P01", "3F000", "42883"}

@@ -27,6 +27,7 @@ from pgmqgen.runtime.registry import Registry
 from pgmqgen.runtime.report import Summary
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.solo import SoloGate
+from pgmqgen.runtime.watchdog import Watchdog
 
 log = logging.getLogger("pgmqgen.worker")
 
@@ -192,6 +193,8 @@ class Worker:
         for lane in lanes:
             lane.start()
         scout.start()
+        watchdog = Watchdog([scout.wait, *(lane.wait for lane in lanes)], self._shift.stopping)
+        watchdog.start()
         try:
             self._run_events(lanes, scout)
         finally:
@@ -203,6 +206,7 @@ class Worker:
             scout.stop()
             for lane in lanes:
                 lane.close()
+            watchdog.stop()
             while not self._shift.events.empty():
                 self._run_event(0)
 

@@ -1,0 +1,76 @@
+"""A proxy between a worker and its server, which can swallow what passes."""
+
+from __future__ import annotations
+
+import select
+import threading
+from socket import AF_UNIX, SHUT_RDWR, create_server, socket
+
+_LOOK_S = 0.05
+
+
+class Proxy:
+    """Passes TCP connections on to a server's Unix socket, as a context manager.
+
+    port: where it listens on the loopback
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._listener = create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._pairs: list[tuple[socket, socket]] = []
+        self._deaf: set[socket] = set()
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Proxy:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        for sock in (self._listener, *(each for pair in self._pairs for each in pair)):
+            sock.close()
+
+    def swallow(self) -> None:
+        """Pass on nothing more of the connections that there are; they stay open."""
+        with self._lock:
+            self._deaf.update(each for pair in self._pairs for each in pair)
+
+    def _run(self) -> None:
+        while not self._done.is_set():
+            with self._lock:
+                peers = {a: b for pair in self._pairs for a, b in (pair, pair[::-1])}
+                heard = [sock for sock in peers if sock not in self._deaf]
+            readable, _, _ = select.select([self._listener, *heard], [], [], _LOOK_S)
+            for sock in readable:
+                if sock is self._listener:
+                    self._accept()
+                elif sock not in self._deaf:
+                    self._pass(sock, peers[sock])
+
+    def _accept(self) -> None:
+        client, _ = self._listener.accept()
+        server = socket(AF_UNIX)
+        server.connect(self._path)
+        with self._lock:
+            self._pairs.append((client, server))
+
+    def _pass(self, source: socket, target: socket) -> None:
+        try:
+            data = source.recv(65536)
+            target.sendall(data)
+        except OSError:
+            data = b""
+        if not data:
+            with self._lock:
+                self._pairs = [pair for pair in self._pairs if source not in pair]
+            for sock in (source, target):
+                try:
+                    sock.shutdown(SHUT_RDWR)
+                except OSError:
+                    pass
+                sock.close()
