@@ -93,12 +93,16 @@ def test_changes_come_from_git(catalogue: Path) -> None:
     _git("init", "-q")
     _commit("Begin")
     schema = catalogue / "schemas" / "old.yaml"
-    schema.write_text(schema.read_text() + "  name: {type: string}\nx-pgmq: {timeout: 7}\n")
+    schema.write_text(
+        schema.read_text()
+        + "  name: {type: string}\nx-pgmq: {timeout: 7}\nif: {}\nthen: {properties: {late: {type: string}}}\n"
+    )
     _commit("Name & <limit>")
     assert run(["docs"]) == 0
     page = (catalogue / "site" / "changes.html").read_text()
     assert page.index("Name &amp; &lt;limit&gt;") < page.index("Begin")
     assert '<span class="mark added">added</span><code>name</code>' in page
+    assert "<code>late</code> where a condition holds" in page
     assert "<code>x-pgmq.timeout</code>" in page
     assert run(["docs", "--no-changes"]) == 0
     assert not (catalogue / "site" / "changes.html").exists()
