@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pgmqgen.docs.inline import flatten
 from pgmqgen.docs.messages import text_of
 from pgmqgen.docs.pointers import Schema, follow, is_reference, parse_pointer, safe_key
 from pgmqgen.numbers import write_json
@@ -76,7 +77,7 @@ def describe_shape(root: Schema, schema: Schema, *, anchor: str, name: str) -> S
     """A schema of a bundle, as a section."""
     view = _View(root)
     is_alias = isinstance(schema, dict) and schema.keys() == {"$ref"}
-    flat = view.flatten(schema, None if is_alias else set())
+    flat = flatten(root, schema, None if is_alias else set())
     return Shape(
         anchor=anchor,
         name=name,
@@ -109,46 +110,11 @@ class _View:
     def __init__(self, root: Schema) -> None:
         self._root = root
 
-    def flatten(self, schema: Any, followed: set[str] | None = None) -> dict[str, Any]:
-        """A schema with what its `allOf` says inline.
-
-        followed: the references that are inline already; others are put inline too, unless None
-        """
-        if not isinstance(schema, dict):
-            return {}
-        merged: dict[str, Any] = {}
-        parts = [self.flatten(part, followed) for part in schema.get("allOf", ())]
-        if followed is not None and is_reference(schema):
-            parts.insert(0, self._inherited(schema["$ref"], followed))
-        for part in (*parts, schema):
-            for key, value in part.items():
-                match key:
-                    case "properties" | "patternProperties":
-                        merged[key] = {**merged.get(key, {}), **value}
-                    case "required":
-                        merged[key] = [*merged.get(key, ()), *value]
-                    case "allOf":
-                        pass
-                    case "$ref" if followed is not None:
-                        pass
-                    case _:
-                        merged[key] = value
-        return merged
-
-    def _inherited(self, ref: str, followed: set[str]) -> dict[str, Any]:
-        if ref in followed:
-            return {}
-        followed.add(ref)
-        try:
-            return self.flatten(follow(self._root, parse_pointer(ref)), followed)
-        except LookupError:
-            return {}
-
     def rows(self, schema: Any, prefix: str = "", depth: int = 0) -> Iterator[Field]:
         """The fields of a schema that is not a reference, and of what is inside of it."""
         if depth >= _DEEPEST:
             return
-        flat = self.flatten(schema)
+        flat = flatten(self._root, schema)
         required = flat.get("required", ())
         for name, child in flat.get("properties", {}).items():
             yield from self._row(child, f"{prefix}{name}", depth, required=name in required)
@@ -167,7 +133,7 @@ class _View:
     def _row(
         self, schema: Any, name: str, depth: int, *, required: bool = False
     ) -> Iterator[Field]:
-        flat = self.flatten(schema)
+        flat = flatten(self._root, schema)
         default = flat.get("default")
         yield Field(
             name=name,

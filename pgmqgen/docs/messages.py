@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pgmqgen.docs.examples import find_examples
+from pgmqgen.docs.inline import flatten
 from pgmqgen.docs.pointers import Schema, follow, is_reference, parse_pointer
 from pgmqgen.runtime.validation import Contract
 from pgmqgen.schema.load import QueueSchema
@@ -44,23 +45,24 @@ def find_messages(queue: QueueSchema) -> tuple[MessageType, ...]:
     root = queue.schema
     pointers = _branches(root)
     schemas = [_resolve(root, pointer) for pointer in pointers]
-    if not all(map(_is_named, schemas)) or len(schemas) < 2 or not isinstance(root, dict):
+    flat = [flatten(root, schema, set()) for schema in schemas]
+    if not all(map(_is_named, flat)) or len(schemas) < 2 or not isinstance(root, dict):
         examples = find_examples(_contract(queue, root), root)
         message = MessageType(
             name=queue.payload, pointer=(), whole=True, schema=root, tag=None, examples=examples
         )
         return (message,)
-    tag = _shared_tag(root, schemas)
+    tag = _shared_tag(root, flat)
     return tuple(
         MessageType(
-            name=_name(follow(root, pointer), schema, index),
+            name=_name(follow(root, pointer), schema, index + 1),
             pointer=pointer,
             whole=root.keys() <= _PLAIN,
             schema=schema,
-            tag=(tag, _tag_value(root, schema, tag)) if tag else None,
+            tag=(tag, _tag_value(root, flat[index], tag)) if tag else None,
             examples=_examples(queue, schema),
         )
-        for index, (pointer, schema) in enumerate(zip(pointers, schemas, strict=True), 1)
+        for index, (pointer, schema) in enumerate(zip(pointers, schemas, strict=True))
     )
 
 
@@ -87,8 +89,8 @@ def _resolve(root: Schema, pointer: Pointer) -> Any:
     return schema
 
 
-def _is_named(schema: Any) -> bool:
-    return isinstance(schema, dict) and ("title" in schema or "properties" in schema)
+def _is_named(flat: dict[str, Any]) -> bool:
+    return "title" in flat or "properties" in flat
 
 
 def _name(branch: Any, schema: Schema, index: int) -> str:
@@ -110,19 +112,15 @@ def _contract(queue: QueueSchema, schema: Schema) -> Contract[Any]:
     return Contract(queue=queue.name, schema=schema, payload=Any, fingerprint=queue.fingerprint)
 
 
-def _shared_tag(root: Schema, schemas: list[dict[str, Any]]) -> str | None:
-    for name in schemas[0].get("properties", ()):
-        values = [_tag_value(root, schema, name) for schema in schemas]
+def _shared_tag(root: Schema, flat: list[dict[str, Any]]) -> str | None:
+    for name in flat[0].get("properties", ()):
+        values = [_tag_value(root, each, name) for each in flat]
         if all(isinstance(value, str) for value in values) and len(set(values)) == len(values):
             return str(name)
     return None
 
 
-def _tag_value(root: Schema, schema: dict[str, Any], name: str) -> Any:
-    declared = schema.get("properties", {}).get(name)
-    if is_reference(declared):
-        declared = follow(root, parse_pointer(declared["$ref"]))
-    if not isinstance(declared, dict):
-        return None
+def _tag_value(root: Schema, flat: dict[str, Any], name: str) -> Any:
+    declared = flatten(root, flat.get("properties", {}).get(name), set())
     listed = declared.get("enum", ())
     return declared.get("const", listed[0] if len(listed) == 1 else None)

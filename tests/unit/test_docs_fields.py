@@ -53,6 +53,12 @@ def test_an_inherited_field_keeps_what_it_says() -> None:
     assert name.description == "What it is called."
 
 
+def test_what_two_parts_say_of_one_field_is_joined() -> None:
+    const, base = {"properties": {"a": {"const": 1}}}, {"properties": {"a": {"type": "integer"}}}
+    (field,) = describe_shape(True, {"allOf": [const, base]}, anchor="a", name="A").fields
+    assert (field.values, field.type[0].text) == (("1",), "integer")
+
+
 def test_inheritance_that_doubles_at_each_step_takes_no_time() -> None:
     steps = {
         f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2, "properties": {f"p{n}": {}}}
