@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Annotated, Any, SupportsIndex, TypeAlias
+from typing import Annotated, Any, ClassVar, SupportsIndex, TypeAlias
 from uuid import UUID
 
 from pydantic import (
@@ -28,21 +28,25 @@ class _AsSent:
     """Remembers the text that it was sent as, and so do its copies."""
 
     text: str | None = None
+    _shown_as: ClassVar[str]
+
+    def __repr__(self) -> str:
+        return _plain_repr(self._shown_as, super().__repr__())
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> tuple[Any, ...]:
         return (*super().__reduce_ex__(protocol), vars(self))
 
 
 class _ExactDateTime(_AsSent, datetime):
-    pass
+    _shown_as = "datetime.datetime"
 
 
 class _ExactDate(_AsSent, date):
-    pass
+    _shown_as = "datetime.date"
 
 
 class _ExactTime(_AsSent, time):
-    pass
+    _shown_as = "datetime.time"
 
 
 class _ExactUuid(UUID):
@@ -52,6 +56,14 @@ class _ExactUuid(UUID):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (vars(self)["text"],)
+
+    def __repr__(self) -> str:
+        return _plain_repr("UUID", super().__repr__())
+
+
+def _plain_repr(name: str, text: str) -> str:
+    """What a value of one of these types is shown as: what it is to its user, such as a date."""
+    return f"{name}({text.partition('(')[2]}"
 
 
 def _read_date_time(value: Any, parse: ValidatorFunctionWrapHandler) -> Any:

@@ -178,3 +178,20 @@ def test_what_is_computed_from_a_value_is_a_value_of_its_own(contract: Contract[
     assert contract.encode(copy.deepcopy(changed)) == (
         b'{"date-time":"2017-01-02T00:59:59+01:00","date":"0004-02-01","time":"01:59:59Z"}'
     )
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "shown"),
+    [
+        ("date-time", "2016-12-31T23:59:60Z", "datetime.datetime(2016, 12, 31, 23, 59, 59, "),
+        ("date", "0000-02-29", "datetime.date(4, 2, 29)"),
+        ("time", "23:59:60Z", "datetime.time(23, 59, 59, "),
+        ("uuid", "A0B5F5D1-3C52-4F0E-9A55-6A7C0F3C2A10", "UUID('a0b5f5d1-"),
+    ],
+)
+def test_a_payload_shows_no_private_names(
+    contract: Contract[Any], form: str, text: str, shown: str
+) -> None:
+    payload = contract.decode(json.dumps({form: text}))
+    assert f"{form.replace('-', '_')}={shown}" in repr(payload)
+    assert "_Exact" not in repr(copy.deepcopy(payload))
