@@ -34,10 +34,15 @@ def _write_decimal(number: object, info: SerializationInfo) -> Decimal | str:
 
 
 _DECIMAL = core_schema.is_instance_schema(Decimal)
+_FLOAT = core_schema.json_or_python_schema(
+    json_schema=core_schema.float_schema(strict=True),
+    python_schema=core_schema.is_instance_schema(float),  # keeps an ExactFloat what it is
+    serialization=core_schema.simple_ser_schema("float"),
+)
 _NUMBER = core_schema.union_schema(
     [
         core_schema.int_schema(strict=True),
-        core_schema.is_instance_schema(float, serialization=core_schema.simple_ser_schema("float")),
+        _FLOAT,
         core_schema.no_info_after_validator_function(
             _to_float,
             _DECIMAL,
@@ -45,6 +50,8 @@ _NUMBER = core_schema.union_schema(
         ),
     ],
     mode="left_to_right",
+    custom_error_type="number_type",
+    custom_error_message="Input should be an int, a float or a Decimal",
 )
 _EXACT = core_schema.union_schema(
     [
@@ -52,11 +59,11 @@ _EXACT = core_schema.union_schema(
         core_schema.no_info_after_validator_function(
             exact_decimal, core_schema.int_schema(strict=True)
         ),
-        core_schema.no_info_after_validator_function(
-            exact_decimal, core_schema.is_instance_schema(float)
-        ),
+        core_schema.no_info_after_validator_function(exact_decimal, _FLOAT),
     ],
     mode="left_to_right",
+    custom_error_type="number_type",
+    custom_error_message="Input should be a Decimal, an int or a float",
     serialization=core_schema.plain_serializer_function_ser_schema(_write_decimal, info_arg=True),
 )
 

@@ -261,3 +261,30 @@ def test_a_branch_of_a_union_writes_only_what_is_of_its_type(kinds: Any, value: 
     written = adapter.serializer.to_python(typed, mode=WIRE, warnings="error")
     assert written == value
     assert isinstance(written, str) == isinstance(value, str)
+
+
+def test_a_wrong_number_is_told_in_a_line() -> None:
+    class Price(BaseModel):
+        amount: Number
+        tax: DecimalNumber
+
+    with pytest.raises(ValidationError) as raised:
+        Price.model_validate({"amount": "1", "tax": True})
+    assert [(error["loc"], error["msg"]) for error in raised.value.errors()] == [
+        (("amount",), "Input should be an int, a float or a Decimal"),
+        (("tax",), "Input should be a Decimal, an int or a float"),
+    ]
+
+
+def test_json_methods_of_pydantic_go_past_the_contract() -> None:
+    class Price(BaseModel):
+        amount: Number
+        tax: DecimalNumber = Decimal(0)
+
+    long = "0.1000000000000000000000001"
+    contract = Contract(queue="q", schema={}, payload=Price, fingerprint="")
+    payload = contract.decode(f'{{"amount":{long}}}')
+    assert contract.encode(payload) == f'{{"amount":{long}}}'.encode()
+    assert payload.model_dump_json(exclude_unset=True) == f'{{"amount":"{long}"}}'
+    rounded = Price.model_validate_json(f'{{"amount":{long},"tax":{long}}}')
+    assert rounded.model_dump_json() == '{"amount":0.1,"tax":"0.1"}'
