@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test soak lint types bench compilebench check clean
+.PHONY: help setup demo test soak fault lint types bench compilebench check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: setup  ## all tests but the long ones
 
 soak: setup  ## the long fault and soak runs
 	$(BIN)/python -m pytest -m soak
+
+fault: setup  ## break a running worker in every way, and account for each message
+	$(BIN)/python -m tests.fault.accounts
 
 lint: setup  ## ruff, import contracts, generated output current
 	$(BIN)/ruff check .

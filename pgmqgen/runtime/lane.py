@@ -34,7 +34,7 @@ _BUSY_S = 0.02
 _IDLE_S = 0.25
 _REST_S = 1.0
 _FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 3.0
 _READ_ONLY = "25006"
 _GIVE_UP_S = 5.0
 """How long a stopping lane keeps trying to settle what the database does not take."""

@@ -36,7 +36,7 @@ _GROWTH = 1.3
 _ACTIVE_S = 5.0
 """After a queue held something the polls stay frequent for so long."""
 _FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 3.0
 
 
 class Scout(threading.Thread):

@@ -33,7 +33,7 @@ log = logging.getLogger("pgmqgen.worker")
 
 _WATCH_S = 0.05
 _FIRST_PAUSE_S = 0.2
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 3.0
 _RETRY_SLACK_S = 0.2
 _NEEDED_COLUMNS = {"headers", "last_read_at"}
 

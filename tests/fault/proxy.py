@@ -55,7 +55,12 @@ class Proxy:
     def _accept(self) -> None:
         client, _ = self._listener.accept()
         server = socket(AF_UNIX)
-        server.connect(self._path)
+        try:
+            server.connect(self._path)
+        except OSError:  # the server is away
+            client.close()
+            server.close()
+            return
         with self._lock:
             self._pairs.append((client, server))
 
