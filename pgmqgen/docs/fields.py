@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pgmqgen.docs.conditions import conditional_parts
 from pgmqgen.docs.inline import flatten
 from pgmqgen.docs.messages import text_of
 from pgmqgen.docs.pointers import Schema, follow, is_reference, parse_pointer, safe_key
@@ -127,8 +128,18 @@ class _View:
             for number, branch in enumerate(flat.get(keyword, ()), 1):
                 if not is_reference(branch):
                     where = f"in {text_of(branch, 'title') or f'option {number}'}"
-                    for row in self.rows(branch, prefix, depth):
-                        yield replace(row, constraints=(where, *row.constraints))
+                    yield from self._where(where, branch, prefix, depth)
+        conditional = (
+            row
+            for where, part in conditional_parts(self._root, flat)
+            for row in self._where(where, part, prefix, depth)
+        )
+        yield from dict.fromkeys(conditional)
+
+    def _where(self, where: str, schema: Any, prefix: str, depth: int) -> Iterator[Field]:
+        """The fields that only some values have."""
+        for row in self.rows(schema, prefix, depth):
+            yield replace(row, constraints=(where, *row.constraints))
 
     def _row(
         self, schema: Any, name: str, depth: int, *, required: bool = False
@@ -227,7 +238,8 @@ def _constraints(flat: dict[str, Any]) -> tuple[str, ...]:
         found.append("no item twice")
     if flat.get("additionalProperties") is False or flat.get("unevaluatedProperties") is False:
         found.append("no other properties")
-    found += [words for keyword, words in _RULES.items() if keyword in flat]
+    said = set().union(flat, *flat.get("allOf", ()))
+    found += [words for keyword, words in _RULES.items() if keyword in said]
     found += ["read only"] if flat.get("readOnly") is True else []
     found += ["write only"] if flat.get("writeOnly") is True else []
     return tuple(dict.fromkeys(found))

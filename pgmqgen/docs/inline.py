@@ -6,11 +6,15 @@ from typing import Any
 
 from pgmqgen.docs.pointers import Schema, follow, is_reference, parse_pointer
 
+CONDITIONAL = ("if", "then", "else", "dependentSchemas", "dependencies")
+"""Keywords that say what is so in some cases only."""
+
 
 def flatten(root: Schema, schema: Any, followed: set[str] | None = None) -> dict[str, Any]:
     """A schema of a bundle, `root`, with what its `allOf` says inline.
 
     followed: the references that are inline already; others are put inline too, unless None
+    What depends on a condition cannot be: it is left as the `allOf` of the result.
     """
     if not isinstance(schema, dict):
         return {}
@@ -25,12 +29,17 @@ def flatten(root: Schema, schema: Any, followed: set[str] | None = None) -> dict
                     merged[key] = _join(root, merged.get(key, {}), value)
                 case "required":
                     merged[key] = [*merged.get(key, ()), *value]
-                case "allOf":
+                case "allOf" | "if" | "then" | "else" | "dependentSchemas" | "dependencies":
                     pass
                 case "$ref" if followed is not None:
                     pass
                 case _:
                     merged[key] = value
+    own = {key: schema[key] for key in CONDITIONAL if key in schema}
+    if conditional := [
+        each for part in (*parts, {"allOf": [own]}) for each in part.get("allOf", ()) if each
+    ]:
+        merged["allOf"] = conditional
     return merged
 
 
