@@ -6,6 +6,7 @@ from typing import Final, LiteralString
 
 from pgmq.install import get_embedded_install_sql, get_embedded_sql_version
 
+from pgmqgen.admin.quoting import literal
 from pgmqgen.queue import Kind
 from pgmqgen.runtime.sql import table
 
@@ -77,7 +78,7 @@ DO $pgmqgen$ BEGIN
     EXECUTE $pgmq_sql$
 {get_embedded_install_sql()}
     $pgmq_sql$;
-    INSERT INTO pgmqgen.installation (kind, version) VALUES ('sql', {_literal(pgmq_version())});
+    INSERT INTO pgmqgen.installation (kind, version) VALUES ('sql', {literal(pgmq_version())});
 END $pgmqgen$;
 """
 
@@ -86,10 +87,10 @@ def create_queue(name: str, kind: Kind) -> str:
     """Create a queue unless it is there, of whatever kind."""
     return f"""\
 DO $pgmqgen$ BEGIN
-    IF to_regclass({_literal(table("q", name))}) IS NULL
-        OR NOT EXISTS (SELECT FROM pgmq.meta WHERE lower(queue_name) = {_literal(name.lower())})
+    IF to_regclass({literal(table("q", name))}) IS NULL
+        OR NOT EXISTS (SELECT FROM pgmq.meta WHERE lower(queue_name) = {literal(name.lower())})
     THEN
-        PERFORM pgmq.{CREATE_FUNCTIONS[kind]}({_literal(name)});
+        PERFORM pgmq.{CREATE_FUNCTIONS[kind]}({literal(name)});
     END IF;
 END $pgmqgen$;
 """
@@ -105,14 +106,10 @@ def create_trigger(name: str) -> str:
 DO $pgmqgen$ BEGIN
     IF NOT EXISTS (
         SELECT FROM pg_trigger
-        WHERE tgrelid = {_literal(queue)}::regclass AND tgname = '{TRIGGER}'
+        WHERE tgrelid = {literal(queue)}::regclass AND tgname = '{TRIGGER}'
     ) THEN
         CREATE TRIGGER {TRIGGER} AFTER INSERT ON {queue}
-            FOR EACH STATEMENT EXECUTE FUNCTION pgmqgen.notify_queue({_literal(name)});
+            FOR EACH STATEMENT EXECUTE FUNCTION pgmqgen.notify_queue({literal(name)});
     END IF;
 END $pgmqgen$;
 """
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pgmqgen.admin import ddl
+from pgmqgen.admin import ddl, roles
 from pgmqgen.admin.state import State, inspect
 from pgmqgen.errors import DatabaseError
 from pgmqgen.queue import Kind
@@ -31,8 +31,10 @@ class Step:
     sql: str | None = None
 
 
-def plan(connection: Connection, registry: Registry) -> list[Step]:
+def plan(connection: Connection, registry: Registry, role_prefix: str | None = None) -> list[Step]:
     """What `apply` would do to the database of `connection` now.
+
+    role_prefix: what the names of the roles to make start with; None makes none
 
     Raises DatabaseError if the database cannot hold what the registry asks for.
     """
@@ -44,21 +46,24 @@ def plan(connection: Connection, registry: Registry) -> list[Step]:
         *_plan_pgmq(state),
         *_plan_queues(state, queues),
         *_plan_notify(state, registry),
+        *(_plan_roles(connection, registry, role_prefix) if role_prefix else ()),
     ]
 
 
-def apply(conninfo: str, registry: Registry) -> list[Step]:
-    """Migrate in one transaction; return what was done. Raises DatabaseError."""
+def apply(conninfo: str, registry: Registry, role_prefix: str | None = None) -> list[Step]:
+    """Migrate in one transaction; return what was done. Otherwise like `plan`."""
     with connect(conninfo) as connection, translating_errors(), connection.transaction():
         connection.execute(ddl.LOCK)
-        steps = plan(connection, registry)
+        steps = plan(connection, registry, role_prefix)
         for step in steps:
             if step.sql is not None:
                 _run(connection, step.title, step.sql)
+        if role_prefix:
+            _check_roles(connection, registry, role_prefix)
     return steps
 
 
-def script(registry: Registry) -> str:
+def script(registry: Registry, role_prefix: str | None = None) -> str:
     """All that the registry asks for, as SQL that psql can run any number of times."""
     notifying = [spec.name for spec in registry.values() if spec.settings.notify]
     statements = [
@@ -67,6 +72,7 @@ def script(registry: Registry) -> str:
         *(ddl.create_queue(name, kind) for name, kind in _queues(registry).items()),
         *([ddl.NOTIFY_FUNCTION] if notifying else []),
         *map(ddl.create_trigger, notifying),
+        *(_script_roles(registry, role_prefix) if role_prefix else ()),
     ]
     header = (
         "-- Written by `pgmqgen migrate --sql`. It may be run again; it drops nothing.\n"
@@ -138,3 +144,36 @@ def _plan_notify(state: State, registry: Registry) -> Iterator[Step]:
         elif notifies and name not in wanted:
             drop = f"DROP TRIGGER {ddl.TRIGGER} ON {table('q', name)}"
             yield Step(f"queue `{name}` has a notify trigger that it no longer asks for: {drop}")
+
+
+def _plan_roles(connection: Connection, registry: Registry, prefix: str) -> Iterator[Step]:
+    names = roles.names(prefix)
+    with translating_errors():
+        there, using = roles.existing(connection, names), roles.using_schema(connection, names)
+        missing = roles.missing(connection, roles.grants(registry, prefix))
+    for role in names:
+        if role not in there:
+            yield Step(f"create role `{role}`", roles.create(role))
+        if role not in using:
+            yield Step(f"let role `{role}` use schema `pgmq`", roles.use_schema(role))
+    for grant in missing:
+        rights = ", ".join(right.privilege for right in grant.rights)
+        yield Step(f"grant {rights} on `{grant.table}` to role `{grant.role}`", grant.sql)
+
+
+def _check_roles(connection: Connection, registry: Registry, prefix: str) -> None:
+    """PostgreSQL only warns of a right that the migrating role has, but may not pass on."""
+    left = [step.title for step in _plan_roles(connection, registry, prefix)]
+    if left:
+        raise DatabaseError(
+            f"cannot {left[0]}: the database refused it with a warning",
+            hint="run the migration as the owner of pgmq's tables",
+        )
+
+
+def _script_roles(registry: Registry, prefix: str) -> Iterator[str]:
+    for role in roles.names(prefix):
+        yield roles.create(role)
+        yield roles.use_schema(role)
+    for grant in roles.grants(registry, prefix):
+        yield grant.sql
