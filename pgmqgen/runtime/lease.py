@@ -28,7 +28,7 @@ from pgmqgen.runtime.watchdog import Wait
 if TYPE_CHECKING:
     import psycopg
 
-Row = tuple[int, int, bytes, bytes, bytes | None, bytes]
+Row = tuple[int, int, bytes, bytes, bytes | None, bytes | None]
 """msg_id, read_ct, enqueued_at, vt, headers, message"""
 
 

@@ -155,7 +155,7 @@ class Leasing:
             enqueued_at=enqueued_at,
             visible_at=visible_at,
             headers=headers,
-            raw=raw,
+            raw=b"null" if raw is None else raw,  # pgmq's column may be NULL
             lease_until=lease_until,
         )
 
