@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmqgen.errors import ConfigError
+from pgmqgen.numbers import write_json
 from pgmqgen.schema.json_text import JsonParser
 from pgmqgen.schema.source import Source, read_source
 from pgmqgen.schema.text import Place, Pointer, Problem
@@ -75,7 +76,8 @@ def test_a_text_cut_short_is_a_problem_or_a_value(value: Any, data: st.DataObjec
         with pytest.raises(Problem):
             _parse(cut)
     else:
-        assert json.dumps(_parse(cut)[0]) == json.dumps(expected)
+        # What is left of a number may be one that no double holds.
+        assert json.dumps(json.loads(write_json(_parse(cut)[0]))) == json.dumps(expected)
 
 
 _NO_COMMENTS = "JSON has no comments: remove it, or write YAML"
