@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -218,12 +218,12 @@ class Shop:
 
     # Running
 
-    def start(self, **options: Any) -> subprocess.Popen[bytes]:
-        """Start a worker process with options of `pgmqgen.Worker`."""
+    def start(self, *, within: Sequence[str] = (), **options: Any) -> subprocess.Popen[bytes]:
+        """Start a worker process with options of `pgmqgen.Worker`; within: a command around it."""
         options = {"processes": 2, "database_url": self.url, **options}
         with (self.folder / f"worker-{len(self.workers)}.log").open("wb") as log:
             worker = subprocess.Popen(
-                [sys.executable, "main.py", json.dumps(options)],
+                [*within, sys.executable, "main.py", json.dumps(options)],
                 cwd=self.folder,
                 env={**os.environ, "LEDGER": str(self.ledger_path)},
                 stdin=subprocess.DEVNULL,
