@@ -46,18 +46,22 @@ def read_account(read_ct: int, headers: bytes | None) -> Account:
         except ValueError:  # nested too deeply, or a number beyond a double
             value = None
         reserved = value.get(RESERVED_HEADER) if isinstance(value, dict) else None
-    if not isinstance(reserved, dict):
+    if not isinstance(reserved, dict) or "failed_at" in reserved:  # that is of an earlier life
         reserved = {}
     attempts = _count(reserved.get("attempts"))
     releases = _count(reserved.get("releases"))
     unexplained = read_ct - 1 - attempts - releases
-    if unexplained < 0:  # more than its leases: from an earlier life, before it was redriven
+    if unexplained < 0:  # more than its leases: not ours
         return Account(0, 0, read_ct - 1)
     return Account(attempts, releases, unexplained)
 
 
 def _count(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+LeaseKey = tuple[int, int]
+"""msg_id and read_ct, which together name one lease of a queue."""
 
 
 @dataclass(slots=True, eq=False)
@@ -89,3 +93,8 @@ class Delivery:
     alone: bool = False
     settled: bool = False
     lost: bool = False
+
+    @property
+    def key(self) -> LeaseKey:
+        """What names its lease."""
+        return self.msg_id, self.read_ct

@@ -13,7 +13,7 @@ import orjson
 from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.connector import Connector
-from pgmqgen.runtime.delivery import Delivery
+from pgmqgen.runtime.delivery import Delivery, LeaseKey
 from pgmqgen.runtime.outcome import (
     Archive,
     DeadLetter,
@@ -107,28 +107,26 @@ class LeaseStore:
 
     def extend(
         self, settings: QueueSettings, deliveries: Sequence[Delivery], seconds: float
-    ) -> set[int]:
-        """Make leases last `seconds` from now. Returns the ids of those still held."""
+    ) -> set[LeaseKey]:
+        """Make leases last `seconds` from now. Returns those still held."""
         parameters = _fence([d.msg_id for d in deliveries], [d.read_ct for d in deliveries])
         parameters["lease_s"] = seconds
-        return {row[0] for row in self._run(sql.EXTEND, settings, parameters)}
+        return cast("set[LeaseKey]", set(self._run(sql.EXTEND, settings, parameters)))
 
-    def find_held(self, settings: QueueSettings, deliveries: Sequence[Delivery]) -> set[int]:
-        """The ids of leases that are still this worker's, locked by others or not."""
+    def find_held(self, settings: QueueSettings, deliveries: Sequence[Delivery]) -> set[LeaseKey]:
+        """The leases that are still this worker's, locked by others or not."""
         parameters = _fence([d.msg_id for d in deliveries], [d.read_ct for d in deliveries])
-        return {row[0] for row in self._run(sql.HELD, settings, parameters)}
+        return cast("set[LeaseKey]", set(self._run(sql.HELD, settings, parameters)))
 
-    def settle(
-        self, settings: QueueSettings, decided: Sequence[tuple[Delivery, Decision]]
-    ) -> set[int]:
-        """Carry out decisions of one kind. Returns the ids of those that were still held."""
+    def settle(self, settings: QueueSettings, decided: Sequence[tuple[Delivery, Decision]]) -> int:
+        """Carry out decisions of one kind. Returns of how many the lease was still held."""
         deliveries = [delivery for delivery, _ in decided]
         parameters = _fence([d.msg_id for d in deliveries], [d.read_ct for d in deliveries])
         text = _statement(decided[0][1])
         if "%(patches)s" in text:
             patches = (_patch(settings, delivery, decision) for delivery, decision in decided)
             parameters["patches"] = [orjson.dumps(patch).decode() for patch in patches]
-        return {row[0] for row in self._run(text, settings, parameters)}
+        return len(self._run(text, settings, parameters))
 
     def columns(self, queue: str) -> set[str]:
         """Columns of the queue's table; none if there is no such table."""

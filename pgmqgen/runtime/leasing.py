@@ -183,13 +183,13 @@ class Leasing:
     def _extend(self, intake: Intake, deliveries: list[Delivery], now: float) -> None:
         settings = intake.settings
         held = self._store.extend(settings, deliveries, settings.visibility_timeout)
-        others = [delivery for delivery in deliveries if delivery.msg_id not in held]
+        others = [delivery for delivery in deliveries if delivery.key not in held]
         for delivery in deliveries:
-            if delivery.msg_id in held:
+            if delivery.key in held:
                 delivery.lease_until = now + settings.visibility_timeout
         locked = self._store.find_held(settings, others) if others else set()
         for delivery in others:
-            if delivery.msg_id not in locked:
+            if delivery.key not in locked:
                 self._lose(intake, delivery)
 
     def _lose(self, intake: Intake, delivery: Delivery) -> None:

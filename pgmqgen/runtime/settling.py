@@ -128,11 +128,11 @@ class Settling:
                     intake.settle_at = now + _AGAIN_S
 
     def _settle_alike(self, intake: Intake, decided: list[tuple[Delivery, Decision]]) -> None:
-        held = self._store.settle(intake.settings, decided)
+        applied = self._store.settle(intake.settings, decided)
         done = {id(delivery) for delivery, _ in decided}
         intake.decided = [pair for pair in intake.decided if id(pair[0]) not in done]
         decision = decided[0][1]
-        self.count_settled(intake, _kind(decision), len(decided), len(held))
+        self.count_settled(intake, _kind(decision), len(decided), applied)
         if isinstance(decision, Reschedule):
             delay_s = max(d.delay_s for _, d in decided if isinstance(d, Reschedule))
             self._shift.expect_retry(time.monotonic() + delay_s)

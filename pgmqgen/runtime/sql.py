@@ -22,10 +22,15 @@ def on_tables(template: str, queue: str) -> str:
     return template.format(**dict(zip(("queue", "archive"), names, strict=True)))
 
 
+_RECORDED = "{{attempts,releases,queue,msg_id,enqueued_at,failed_at,reason,error,traceback,errors}}"
+"""Keys of the reserved header that tell how leases ended, and perhaps the message."""
+
+
 def merged_headers(patch: str) -> str:
     """SQL for `headers` with the jsonb expression `patch` joined to the reserved header.
 
-    Headers that are not an object are kept under a key, so that nothing is lost.
+    What that told of earlier ends goes. Headers that are not an object are kept under a key, so
+    that nothing is lost.
     """
     kept = (
         "CASE WHEN headers IS NULL THEN '{{}}' WHEN jsonb_typeof(headers) = 'object' THEN headers "
@@ -33,7 +38,7 @@ def merged_headers(patch: str) -> str:
     )
     reserved = (
         "CASE WHEN jsonb_typeof(headers -> 'x-pgmqgen') = 'object' "
-        "THEN headers -> 'x-pgmqgen' ELSE '{{}}' END"
+        f"THEN (headers -> 'x-pgmqgen') - '{_RECORDED}'::text[] ELSE '{{{{}}}}' END"
     )
     return f"{kept} || jsonb_build_object('x-pgmqgen', {reserved} || {patch})"
 
@@ -237,10 +242,10 @@ WITH held AS (
     ORDER BY q.msg_id FOR UPDATE OF q SKIP LOCKED
 )
 UPDATE {{queue}} AS q SET vt = clock_timestamp() + make_interval(secs => %(lease_s)s::float8)
-FROM held WHERE q.msg_id = held.msg_id RETURNING q.msg_id
+FROM held WHERE q.msg_id = held.msg_id RETURNING q.msg_id, q.read_ct
 """
 
-HELD = f"SELECT q.msg_id FROM {{queue}} AS q JOIN {_FENCE} ON {_FENCED}"
+HELD = f"SELECT q.msg_id, q.read_ct FROM {{queue}} AS q JOIN {_FENCE} ON {_FENCED}"
 
 # Seconds until the next message of each queue is due (negative: it is overdue), null if empty.
 NEXT_DUE = "SELECT {number}, extract(epoch FROM min(vt) - clock_timestamp())::float8 FROM {queue}"

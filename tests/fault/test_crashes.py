@@ -206,7 +206,7 @@ def test_every_settlement_is_fenced(shop: Shop) -> None:
             DeadLetter(FAILURE),
             Reschedule(0, FAILURE),
         ):
-            assert a.settle(settings, [(held_by_a, decision)]) == set()
+            assert a.settle(settings, [(held_by_a, decision)]) == 0
         assert a.extend(settings, [held_by_a], 600) == set()
         assert not a.delete(settings, held_by_a)
         assert not a.archive(settings, held_by_a)

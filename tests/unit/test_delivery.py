@@ -24,7 +24,8 @@ def headers(**reserved: Any) -> bytes:
         (2, None, Account(0, 0, 1)),
         (3, headers(attempts=2), Account(2, 0, 0)),
         (4, headers(attempts=1, releases=1), Account(1, 1, 1)),
-        (2, headers(attempts=9), Account(0, 0, 1)),  # redriven, then its host died
+        (2, headers(attempts=9), Account(0, 0, 1)),  # more than its leases
+        (4, headers(attempts=3, failed_at="2026-01-01"), Account(0, 0, 3)),  # redriven, host died
         (3, b'["no object"]', Account(0, 0, 2)),
         (3, b'{"x-pgmqgen": 7}', Account(0, 0, 2)),
         (3, b"[" * 5000 + b"]" * 5000, Account(0, 0, 2)),
