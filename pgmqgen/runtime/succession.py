@@ -48,7 +48,8 @@ class Succession:
         if now < self._look_at or self._shift.stopping.is_set():
             return
         self._look_at = now + _LOOK_S
-        if self._pair is None:
+        if self._pair is None or self._pair[1] not in self._slots:
+            self._pair = None
             self._begin(now)
         elif self._pair[1].state == "ready":
             old, new = self._pair

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -168,3 +169,15 @@ def test_limits_are_checked() -> None:
     with pytest.raises(ConfigError, match="`grace` must not be below 0, got -1"):
         Limits(grace=-1)
     assert Limits(grace=0).grace == 0
+
+
+def test_a_replacement_that_is_killed_with_the_old_one_is_forgotten(one: Shop) -> None:
+    worker = one.workers[0]
+    worker.send_signal(signal.SIGHUP)
+    one.wait_for(lambda: len(list(running_children(worker.pid))) == 2)
+    for pid in list(running_children(worker.pid)):
+        os.kill(pid, signal.SIGKILL)
+    one.send("orders", [{"id": 2, "do": "pass"}])
+    one.wait_for(lambda: len(one.ledger("end")) == 2)
+    worker.send_signal(signal.SIGHUP)
+    one.wait_for(lambda: "takes the place of" in one.logs())
