@@ -67,7 +67,7 @@ delays = st.sampled_from([0.0, LONG_S])
 # A number picks from whatever there is, so that what is drawn hangs on nothing that the server does.
 picks = st.integers(0, 3) | st.integers(0, 2**16)
 some = st.lists(picks, min_size=1, max_size=3)
-ends = st.sampled_from([*_DECIDE, *["dead-letter"] * 5])  # after these a redrive may follow
+ends = st.sampled_from([*_DECIDE, *["dead-letter", "archive failed"] * 3])
 
 
 class Machine(RuleBasedStateMachine):
