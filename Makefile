@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
 
-setup: $(VENV)/.done $(VENV)/.corpus $(VENV)/node/.done  ## make the virtual environment
+setup: $(VENV)/.done $(VENV)/.corpus $(VENV)/node/.done $(VENV)/pgbouncer/.done  ## make the virtual environment
 
 $(VENV)/.done: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -24,6 +24,11 @@ $(VENV)/node/.done: tests/node/package.json $(VENV)/.done
 	@mkdir -p $(@D)
 	@cp tests/node/package.json $(@D)
 	@if command -v npm >/dev/null; then cd $(@D) && npm install --no-audit --no-fund --no-package-lock --silent && touch .done; fi
+
+# For the tests of poolers, which are skipped where there is no PgBouncer.
+$(VENV)/pgbouncer/.done: tests/fault/fetch_pgbouncer.sh $(VENV)/.done
+	@rm -rf $(@D)
+	@if tests/fault/fetch_pgbouncer.sh $(@D); then touch $@; fi
 
 demo: $(VENV)/.done  ## the main job end to end, on the embedded PostgreSQL
 	@$(BIN)/pgmqgen demo

@@ -52,10 +52,12 @@ class DatabaseConfig:
     """Which database to use.
 
     url: from the environment; local: whether the embedded one stands in when there is no url
+    pooler: whether a pooler in transaction mode stands before it; None finds out
     """
 
     url: str | None = None
     local: bool = False
+    pooler: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,10 +219,10 @@ def _make_worker(table: _Table) -> WorkerConfig:
 
 
 def _make_database(table: _Table) -> DatabaseConfig:
-    local = table.flag("local")
+    local, pooler = table.flag("local", False), table.flag("pooler", None)
     table.close()
     urls = (os.environ.get(name) for name in URL_VARIABLES)
-    return DatabaseConfig(url=next(filter(None, urls), None), local=local)
+    return DatabaseConfig(url=next(filter(None, urls), None), local=local, pooler=pooler)
 
 
 def _make_lint(table: _Table) -> LintConfig:
@@ -300,8 +302,8 @@ class _Table:
             raise self.error(f"`{key}`: expected a list of strings, got `{values}`")
         return tuple(values)
 
-    def flag(self, key: str) -> bool:
-        value: bool = self._typed(key, bool, "true or false", False)
+    def flag(self, key: str, default: T) -> bool | T:
+        value: bool | T = self._typed(key, bool, "true or false", default)
         return value
 
     def whole(self, key: str) -> int | None:

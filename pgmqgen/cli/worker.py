@@ -67,6 +67,13 @@ def worker(
             metavar="MODULE:CALLABLE", help="Returns a connection string or a connection."
         ),
     ] = None,
+    pooler: Annotated[
+        bool | None,
+        typer.Option(
+            "--pooler/--no-pooler",
+            help="A pooler in transaction mode stands before the database; default finds out.",
+        ),
+    ] = None,
     until_empty: Annotated[
         bool, typer.Option("--until-empty", help="Exit once nothing is left to do.")
     ] = False,
@@ -89,6 +96,7 @@ def worker(
         processes=processes,
         hooks=hooks,
         connect=connect,
+        pooler=pooler,
         visibility_timeout=visibility_timeout,
         timeout=timeout,
         batch_size=batch_size,
@@ -108,12 +116,14 @@ def worker(
 
 
 def _configure(**given: Any) -> dict[str, Any]:
-    """The project's [worker] settings, and before them what was given."""
+    """The project's settings for a worker, and before them what was given."""
     from dataclasses import asdict
 
     from pgmqgen.config import load_config
 
-    return asdict(load_config().worker) | {k: v for k, v in given.items() if v is not None}
+    config = load_config()
+    configured = asdict(config.worker) | {"pooler": config.database.pooler}
+    return configured | {k: v for k, v in given.items() if v is not None}
 
 
 def _database(

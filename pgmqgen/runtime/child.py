@@ -61,7 +61,8 @@ def main(arguments: list[str]) -> None:
         sync_sock.sendall(wire.pack_frame((wire.BROKEN, message, None)))
         return
     line = ControlLine(control_sock)
-    resources = Resources(options["number"], Connector(options["conninfo"], options["factory"]))
+    connector = Connector(options["conninfo"], options["factory"], options["pooler"])
+    resources = Resources(options["number"], connector)
     record = progress.Progress(fds[3])
     loop_thread = None
     if any(desk.is_async for desk in desks):

@@ -22,10 +22,12 @@ class Connector:
     conninfo: libpq connection string or URL, or None
     factory: `module:callable`; called without arguments, it returns a conninfo (fresh
         credentials, say) or an open psycopg connection
+    pooler: whether a pooler in transaction mode stands before the database; None finds out
     """
 
     conninfo: str | None
     factory: str | None = None
+    pooler: bool | None = None
 
     def connect(self, *, application_name: str = "pgmqgen") -> psycopg.Connection:
         """Open a connection in autocommit mode. Raises DatabaseError or ConfigError."""
@@ -33,8 +35,10 @@ class Connector:
 
         found = self._resolve()
         if isinstance(found, str):
-            return postgres.connect(found, application_name=application_name)
+            return postgres.connect(found, application_name=application_name, pooler=self.pooler)
         found.autocommit = True
+        with postgres.translating_errors():
+            postgres.expect_pooler(found, self.pooler)
         return found
 
     async def connect_async(self) -> psycopg.AsyncConnection:
@@ -48,7 +52,7 @@ class Connector:
                 f"`{self.factory}` returns a sync connection, expected a conninfo",
                 hint="let it return a connection string, which serves sync and async handlers",
             )
-        return await postgres.connect_async(found)
+        return await postgres.connect_async(found, pooler=self.pooler)
 
     def _resolve(self) -> str | psycopg.Connection:
         if self.factory is not None:

@@ -6,7 +6,7 @@ Whatever the database says of it, a lost connection is closed and the next call 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import orjson
 
@@ -23,10 +23,11 @@ from pgmqgen.runtime.outcome import (
     Release,
     Reschedule,
 )
+from pgmqgen.runtime.session import Session
 from pgmqgen.runtime.watchdog import Wait
 
-if TYPE_CHECKING:
-    import psycopg
+# Index scans whatever the statistics say: they are of no use on a queue's table.
+_SETTINGS = {"enable_seqscan": "off", "timezone": "UTC", "datestyle": "ISO"}
 
 Row = tuple[int, int, bytes, bytes, bytes | None, bytes | None]
 """msg_id, read_ct, enqueued_at, vt, headers, message"""
@@ -39,38 +40,30 @@ class LeaseStore:
         self._connector = connector
         self._application_name = application_name
         self.wait = Wait()
-        self._lock_timeout_ms = int(lock_timeout_s * 1000)
-        self._connection: psycopg.Connection | None = None
-        self._cursor: psycopg.Cursor[Any] | None = None
+        self._settings = _SETTINGS | {"lock_timeout": f"{int(lock_timeout_s * 1000)}ms"}
+        self._session: Session | None = None
         self._texts: dict[tuple[int, str], str] = {}
 
     @property
     def connected(self) -> bool:
         """Whether a connection is open, as far as is known."""
-        return self._connection is not None and not self._connection.closed
+        return self._session is not None and not self._session.closed
 
     def connect(self) -> None:
         """Open the connection if there is none."""
         if self.connected:
             return
-        from pgmqgen.runtime.postgres import raw_jsonb, translating_errors
+        from pgmqgen.runtime.postgres import raw_jsonb
 
         connection = self._connector.connect(application_name=self._application_name)
-        with translating_errors(), self.wait.on(connection):
-            # Index scans whatever the statistics say: they are of no use on a queue's table.
-            connection.execute("SET enable_seqscan = off")
-            connection.execute("SET timezone = 'UTC'")
-            connection.execute("SET datestyle = 'ISO'")
-            connection.execute(f"SET lock_timeout = {self._lock_timeout_ms}".encode())
         raw_jsonb(connection)
-        self._connection = connection
-        self._cursor = connection.cursor()
+        self._session = Session(connection, self._settings, self.wait)
 
     def close(self) -> None:
         """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = self._cursor = None
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def exchange(
         self,
@@ -157,12 +150,8 @@ class LeaseStore:
         return self._execute(statement, parameters, settings.name)
 
     def _execute(self, statement: str, parameters: Any, queue: str) -> list[tuple[Any, ...]]:
-        from pgmqgen.runtime.postgres import translating_errors
-
-        assert self._cursor is not None
-        assert self._connection is not None
-        with translating_errors(queue), self.wait.on(self._connection):
-            return self._cursor.execute(statement, parameters, prepare=True).fetchall()
+        assert self._session is not None
+        return self._session.execute(statement, parameters, queue=queue, prepare=True)
 
 
 def _fence(ids: Sequence[int], read_counts: Sequence[int]) -> dict[str, Any]:

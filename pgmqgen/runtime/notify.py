@@ -21,11 +21,11 @@ from pgmqgen.runtime import sql
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.lane import Lane
 from pgmqgen.runtime.limits import Absence
+from pgmqgen.runtime.session import Session
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.watchdog import Wait
 
 if TYPE_CHECKING:
-    import psycopg
     from psycopg import Notify
 
 log = logging.getLogger("pgmqgen.worker")
@@ -53,7 +53,7 @@ class Scout(threading.Thread):
         self._settings = shift.plan.settings
         self._number_of = {s.name: number for number, s in enumerate(self._settings)}
         self._listens = any(settings.notify for settings in self._settings)
-        self._connection: psycopg.Connection | None = None
+        self._session: Session | None = None
         self._notified: set[int] = set()
         self._troubled: set[int] = set()
         self._interval_s = _SHORTEST_S
@@ -84,24 +84,24 @@ class Scout(threading.Thread):
             self._disconnect()
 
     def _scout(self) -> None:
-        connection = self._connect()
-        next_due_s = self._poll(connection)
+        session = self._connect()
+        next_due_s = self._poll(session)
         self._absence.end()
         now = time.monotonic()
         if now - self._active_at > _ACTIVE_S:
             self._interval_s = min(_LONGEST_S, self._interval_s * _GROWTH)
         else:
             self._interval_s = _SHORTEST_S
-        self._wait(connection, min(self._interval_s, max(0.001, next_due_s)))
+        self._wait(session, min(self._interval_s, max(0.001, next_due_s)))
 
-    def _poll(self, connection: psycopg.Connection) -> float:
+    def _poll(self, session: Session) -> float:
         """Wake the lanes for what is visible; seconds until something else will be."""
         started = time.monotonic()
         asleep = set().union(*(lane.asleep() for lane in self._lanes))
         if not asleep:
             return _LONGEST_S
         visible, next_due_s = set(), _LONGEST_S
-        for number, due_s in self._look(connection, sorted(asleep)):
+        for number, due_s in self._look(session, sorted(asleep)):
             if due_s is None:
                 continue
             if due_s <= 0:
@@ -113,44 +113,35 @@ class Scout(threading.Thread):
         self._wake(visible)
         return next_due_s
 
-    def _look(
-        self, connection: psycopg.Connection, numbers: Sequence[int]
-    ) -> list[tuple[int, float | None]]:
+    def _look(self, session: Session, numbers: Sequence[int]) -> list[tuple[int, float | None]]:
         """Look at queues in one statement; one by one if a queue among them is in trouble."""
         try:
-            found = self._ask(connection, numbers)
+            found = self._ask(session, numbers)
         except DatabaseError as error:
-            if connection.closed:
+            if session.closed:
                 raise
             log.debug("%s; looking at each queue", error)
-            return [row for number in numbers for row in self._look_at_one(connection, number)]
+            return [row for number in numbers for row in self._look_at_one(session, number)]
         self._troubled.difference_update(numbers)
         return found
 
-    def _look_at_one(
-        self, connection: psycopg.Connection, number: int
-    ) -> list[tuple[int, float | None]]:
+    def _look_at_one(self, session: Session, number: int) -> list[tuple[int, float | None]]:
         try:
-            return self._ask(connection, [number])
+            return self._ask(session, [number])
         except DatabaseError as error:
-            if connection.closed:
+            if session.closed:
                 raise
             if number not in self._troubled:
                 log.error("%s; queue `%s` is left alone", error, self._settings[number].name)
                 self._troubled.add(number)
             return []
 
-    def _ask(
-        self, connection: psycopg.Connection, numbers: Iterable[int]
-    ) -> list[tuple[int, float | None]]:
-        from pgmqgen.runtime.postgres import translating_errors
-
+    def _ask(self, session: Session, numbers: Iterable[int]) -> list[tuple[int, float | None]]:
         parts = (
             sql.NEXT_DUE.format(number=n, queue=sql.table("q", self._settings[n].name))
             for n in numbers
         )
-        with translating_errors(), self.wait.on(connection):
-            return connection.execute(" UNION ALL ".join(parts)).fetchall()
+        return session.execute(" UNION ALL ".join(parts))
 
     def _wake(self, numbers: Collection[int]) -> None:
         if not numbers:
@@ -159,11 +150,13 @@ class Scout(threading.Thread):
         for lane in self._lanes:
             lane.wake(numbers)
 
-    def _wait(self, connection: psycopg.Connection, seconds: float) -> None:
+    def _wait(self, session: Session, seconds: float) -> None:
         """Sleep, but for `stop` and for notifications."""
         from pgmqgen.runtime.postgres import translating_errors
 
-        watched: list[Any] = [self._wake_read, *([connection] if self._listens else [])]
+        connection = session.connection
+        listening = self._listens and session.kept
+        watched: list[Any] = [self._wake_read, *([connection] if listening else [])]
         readable, _, _ = select.select(watched, [], [], seconds)
         if connection in readable:
             with translating_errors():
@@ -177,25 +170,29 @@ class Scout(threading.Thread):
         if number is not None:
             self._notified.add(number)
 
-    def _connect(self) -> psycopg.Connection:
-        if self._connection is None or self._connection.closed:
-            from pgmqgen.runtime.postgres import translating_errors
-
+    def _connect(self) -> Session:
+        if self._session is None or self._session.closed:
             connection = self._shift.plan.connector.connect(application_name="pgmqgen scout")
-            self._connection = connection
-            with translating_errors(), self.wait.on(connection):
-                connection.execute("SET lock_timeout = '1s'")
+            self._session = Session(connection, {"lock_timeout": "1s"}, self.wait)
             if self._listens:
-                connection.add_notify_handler(self._on_notify)
-                with translating_errors(), self.wait.on(connection):
-                    connection.execute(sql.LISTEN)
+                self._listen(self._session)
             self._pause_s = _FIRST_PAUSE_S
-        return self._connection
+        return self._session
+
+    def _listen(self, session: Session) -> None:
+        if not session.kept:
+            log.info("the database is behind a pooler: queues with `notify` are only polled")
+            return
+        from pgmqgen.runtime.postgres import translating_errors
+
+        session.connection.add_notify_handler(self._on_notify)
+        with translating_errors(), self.wait.on(session.connection):
+            session.connection.execute(sql.LISTEN)
 
     def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def _on_database_error(self, error: DatabaseError) -> None:
         log.warning("%s; trying again in %.1f s", error, self._pause_s)

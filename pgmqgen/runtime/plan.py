@@ -142,6 +142,7 @@ def _child_options(
         "hooks": hooks_name,
         "conninfo": connector.conninfo,
         "factory": connector.factory,
+        "pooler": connector.pooler,
         "log_level": root.level if root.handlers else None,
         "log_format": style._fmt if type(style) is logging.PercentStyle else None,
     }

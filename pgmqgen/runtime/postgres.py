@@ -59,28 +59,63 @@ class Call:
 
 
 _PROBE = Call(b"SELECT 1")
+_BACKEND = Call(b"SELECT pg_backend_pid()")
 
 
 def connect(
-    conninfo: str, *, application_name: str = "pgmqgen", autocommit: bool = True
+    conninfo: str, *, application_name: str = "pgmqgen", pooler: bool | None = None
 ) -> psycopg.Connection[TupleRow]:
-    """Open a connection. Raises ConfigError for a malformed `conninfo`, else DatabaseError."""
+    """Open a connection in autocommit mode.
+
+    pooler: whether it goes through a pooler in transaction mode; None finds out
+
+    Raises ConfigError for a malformed `conninfo`, else DatabaseError.
+    """
     parameters = _parameters(conninfo, application_name)
     try:
-        return psycopg.connect(**parameters, autocommit=autocommit)
+        connection = psycopg.connect(**parameters, autocommit=True)
+        expect_pooler(connection, pooler)
+        return connection
     except psycopg.Error as error:
         raise _unreachable(error, parameters) from error
 
 
 async def connect_async(
-    conninfo: str, *, application_name: str = "pgmqgen", autocommit: bool = True
+    conninfo: str, *, application_name: str = "pgmqgen", pooler: bool | None = None
 ) -> psycopg.AsyncConnection[TupleRow]:
     """Open an asynchronous connection; otherwise like `connect`."""
     parameters = _parameters(conninfo, application_name)
     try:
-        return await psycopg.AsyncConnection.connect(**parameters, autocommit=autocommit)
+        connection = await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
+        if pooler is None:
+            (found,) = await fetch_async(connection, _BACKEND)
+            pooler = _is_made_up(connection, found)
+        _prepare_nothing(connection, pooler)
+        return connection
     except psycopg.Error as error:
         raise _unreachable(error, parameters) from error
+
+
+def expect_pooler(connection: psycopg.Connection[Any], pooler: bool | None) -> None:
+    """Prepare no statements on a connection in autocommit mode if it goes through a pooler.
+
+    Server and pooler tell a client which process serves it: a pooler, which may choose another
+    for each transaction, makes the number up. None compares; that costs one round trip.
+    """
+    if pooler is None:
+        (found,) = fetch(connection, _BACKEND)
+        pooler = _is_made_up(connection, found)
+    _prepare_nothing(connection, pooler)
+
+
+def keeps_session(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether statements may be prepared, so that the server's session is the connection's own."""
+    return connection.prepare_threshold is not None
+
+
+def client_side_cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[Any]:
+    """A cursor that puts parameters into the text, and so takes several statements at once."""
+    return psycopg.ClientCursor(connection)
 
 
 @contextmanager
@@ -216,6 +251,15 @@ def raw_jsonb(connection: AdaptContext) -> None:
 def _is_unoccupied(connection: psycopg.BaseConnection[Any]) -> bool:
     pgconn = connection.pgconn
     return pgconn.status == ConnStatus.OK and pgconn.transaction_status == TransactionStatus.IDLE
+
+
+def _is_made_up(connection: psycopg.BaseConnection[Any], found: TupleRow) -> bool:
+    return bool(found[0] != connection.pgconn.backend_pid)
+
+
+def _prepare_nothing(connection: psycopg.BaseConnection[Any], pooler: bool) -> None:
+    if pooler:
+        connection.prepare_threshold = None
 
 
 class _RawLoader(Loader):

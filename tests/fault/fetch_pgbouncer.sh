@@ -1,0 +1,24 @@
+#!/bin/sh
+# Unpacks the distribution's PgBouncer and its libraries into a folder; nothing is installed, and
+# no service is started. Fails, and says so, where there is no such package.
+set -eu
+mkdir -p "$1"
+cd "$1"
+
+fetch() {
+    libraries=$(apt-cache depends pgbouncer | sed -n 's/^ *|\{0,1\}Depends: \(lib[^ ]*\)$/\1/p' | grep -v '^libc6$')
+    # shellcheck disable=SC2086
+    apt-get download -qq -o APT::Sandbox::User="$(id -un)" pgbouncer $libraries
+}
+
+# The lists of packages may be missing, or too old.
+if ! fetch 2>/dev/null; then
+    { [ "$(id -u)" = 0 ] && apt-get update -qq && fetch; } 2>/dev/null || {
+        echo "no package pgbouncer here: tests of poolers are skipped" >&2
+        exit 1
+    }
+fi
+for package in ./*.deb; do
+    dpkg-deb -x "$package" .
+done
+rm ./*.deb
