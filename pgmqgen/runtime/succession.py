@@ -40,11 +40,14 @@ class Succession:
         self._start = start
         self._retire = retire
         self._pair: tuple[Slot, Slot] | None = None
+        self._generation = shift.generation
         self._look_at = 0.0
         self._weigh_at = 0.0
 
     def run(self, now: float) -> None:
         """Begin a replacement that is due, or end one whose new process is ready."""
+        if self._generation != self._shift.generation:  # what failed before may not now
+            self._generation, self._look_at = self._shift.generation, now
         if now < self._look_at or self._shift.stopping.is_set():
             return
         self._look_at = now + _LOOK_S

@@ -111,6 +111,8 @@ def test_broken_handlers_leave_the_old_ones_at_work(one: Shop) -> None:
     assert "nothing_of_that_name" in one.logs()
     one.send("orders", [{"id": 2, "do": "pass"}])
     one.wait_for(lambda: len(one.ledger("end")) == 2)
+    _hang_up(one, (", nothing_of_that_name", ""))  # and mended ones are taken at once
+    one.wait_for(lambda: "takes the place of" in one.logs())
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
