@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test soak fault lint types bench compilebench check clean
+.PHONY: help setup demo test soak fault endurance lint types bench compilebench check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
@@ -41,6 +41,9 @@ soak: setup  ## the long fault and soak runs
 
 fault: setup  ## break a running worker in every way, and account for each message
 	$(BIN)/python -m tests.fault.accounts
+
+endurance: setup  ## 20 minutes at full load: memory, descriptors, connections, processes
+	$(BIN)/python -m tests.fault.endurance
 
 lint: setup  ## ruff, import contracts, generated output current
 	$(BIN)/ruff check .
