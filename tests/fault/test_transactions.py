@@ -82,10 +82,13 @@ def effect_of_own(message, context):
     note("end", message)
 
 
+TURNS = asyncio.Semaphore(10)  # the server has 100 connections, and a handler takes one
+
+
 async def effect_of_own_async(message, context):
     note("begin", message)
     import psycopg
-    async with await psycopg.AsyncConnection.connect(os.environ["URL"]) as connection:
+    async with TURNS, await psycopg.AsyncConnection.connect(os.environ["URL"]) as connection:
         await connection.execute(EFFECT, (message.payload["id"],))
         await context.async_acknowledge(connection)
         misbehave(message, "inside")
@@ -141,6 +144,7 @@ def test_the_commit_acknowledges(shop: Shop, function: str) -> None:
     _open(shop, function)
     shop.send("orders", [{"id": i, "do": "pass"} for i in range(200)])
     shop.run(queues=["orders"])
+    assert {line.attempt for line in shop.ledger("begin")} == {1}
     assert _effects(shop) == list(range(200))
     assert _left(shop) == shop.count("a_orders") == 0
     assert "lease" not in shop.logs()
