@@ -29,9 +29,6 @@ class Right:
     privilege: str
     columns: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
-        return f"{self.privilege} ({', '.join(self.columns)})" if self.columns else self.privilege
-
 
 _SEND = (Right("INSERT", ("vt", "message", "headers")), Right("SELECT", ("msg_id",)))
 _CONSUME = (
@@ -52,9 +49,22 @@ class Grant:
 
     @property
     def sql(self) -> str:
-        """The statement that grants it."""
-        rights = ", ".join(map(str, self.rights))
-        return f"GRANT {rights} ON {self.table} TO {name(self.role)};\n"
+        """The statements that grant it, on the columns that this pgmq has."""
+        statements = "".join(self._grant(right) for right in self.rights)
+        return f"DO $pgmqgen$ BEGIN\n{statements}END $pgmqgen$;\n"
+
+    def _grant(self, right: Right) -> str:
+        to = f"ON {self.table} TO {name(self.role)}"
+        if not right.columns:
+            return f"    GRANT {right.privilege} {to};\n"
+        columns = ", ".join(map(literal, right.columns))
+        return f"""\
+    EXECUTE (
+        SELECT format({literal(f"GRANT {right.privilege} (%s) %s")}, string_agg(attname, ', '), {literal(to)})
+        FROM pg_attribute
+        WHERE attrelid = {literal(self.table)}::regclass AND attname IN ({columns})
+    );
+"""
 
 
 def names(prefix: str) -> tuple[str, str]:
@@ -99,7 +109,8 @@ _USING = """
 SELECT rolname::text FROM pg_roles
 WHERE rolname = ANY (%s) AND has_schema_privilege(oid, to_regnamespace('pgmq'), 'USAGE')
 """
-# Null where the role or the table is absent: then the right is, too.
+# Null where the role or the table is absent: then the right is, too. A column that this pgmq does
+# not have yet needs none.
 _HELD = """
 SELECT wanted.number
 FROM unnest(%s::int[], %s::text[], %s::text[], %s::text[], %s::text[])
@@ -109,7 +120,8 @@ LEFT JOIN pg_attribute ON attrelid = to_regclass(wanted.relation) AND attname = 
 GROUP BY wanted.number
 HAVING bool_and(coalesce(
     CASE WHEN wanted.attribute = ''
-        THEN has_table_privilege(pg_roles.oid, to_regclass(wanted.relation), wanted.privilege)
+            THEN has_table_privilege(pg_roles.oid, to_regclass(wanted.relation), wanted.privilege)
+        WHEN to_regclass(wanted.relation) IS NOT NULL AND attnum IS NULL THEN true
         ELSE has_column_privilege(pg_roles.oid, attrelid, attnum, wanted.privilege)
     END, false))
 """

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pgmqgen.errors import LeaseLost
 from pgmqgen.runtime import sql
+from pgmqgen.runtime.layout import CURRENT, Layout
 from pgmqgen.runtime.postgres import Call
 from pgmqgen.runtime.protocol import Row
 
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
 
 class Acknowledgement:
-    """Deletes or archives one message, if its lease is still the one that it was taken by."""
+    """Deletes or archives one message, if its lease is still the one that it was taken by.
 
-    def __init__(self, message: Message[Any], *, archives: bool) -> None:
+    archive: the layout of the archive to move it to; None deletes it
+    """
+
+    def __init__(self, message: Message[Any], *, archive: Layout | None) -> None:
         self._message = message
-        template = sql.ARCHIVE if archives else sql.DELETE
-        statement = sql.on_tables(template, message.queue).encode()
+        template = sql.DELETE if archive is None else sql.ARCHIVE
+        statement = sql.on_tables(template, message.queue, archive or CURRENT).encode()
         self.call = Call(statement, (message.id, message.read_count))
 
     def check(self, rows: Sequence[Row]) -> None:

@@ -23,6 +23,7 @@ from pgmqgen.errors import PgmqgenError
 from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.hooks import call_hook, load_hooks
+from pgmqgen.runtime.layout import Layout
 from pgmqgen.runtime.registry import load_registry
 from pgmqgen.runtime.resources import Resources
 from pgmqgen.runtime.runner import ControlLine, Desk, Runner
@@ -84,7 +85,8 @@ def main(arguments: list[str]) -> None:
 def _load_desks(options: dict[str, Any]) -> list[Desk]:
     registry = load_registry(options["registry"])
     desks = []
-    for number, (name, timeout_s, archives) in enumerate(options["queues"]):
+    queues = zip(options["queues"], options["layouts"], strict=True)
+    for number, ((name, timeout_s, archives), layout) in enumerate(queues):
         spec = registry[name]
         handler = spec.load_handler()
         spec.contract.prepare()
@@ -97,7 +99,7 @@ def _load_desks(options: dict[str, Any]) -> list[Desk]:
                 is_async=inspect.iscoroutinefunction(handler)
                 or inspect.iscoroutinefunction(type(handler).__call__),
                 timeout_s=timeout_s,
-                archives=archives,
+                archive=Layout(*layout) if archives else None,
             )
         )
     return desks

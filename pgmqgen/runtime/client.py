@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
-from pgmqgen.errors import Violation
+from pgmqgen.errors import DatabaseError, Violation
 from pgmqgen.runtime import postgres
 from pgmqgen.runtime.headers import Headers
 from pgmqgen.runtime.postgres import Call
@@ -172,6 +172,18 @@ class Queue(Generic[T]):
         self.close()
 
     def _run(self, call: Call) -> list[Row]:
+        try:
+            return self._fetch(call)
+        except DatabaseError as error:
+            if not self._protocol.may_be_older(error):
+                raise
+            try:
+                columns = self._fetch(self._protocol.columns())
+            except DatabaseError:  # in a transaction of the caller's, which has failed now
+                raise error from None
+            return self._fetch(self._protocol.relay(call, columns))
+
+    def _fetch(self, call: Call) -> list[Row]:
         with postgres.translating_errors(self.name), self._source.connection() as connection:
             return postgres.fetch(connection, call)
 
@@ -285,6 +297,18 @@ class AsyncQueue(Generic[T]):
         await self.close()
 
     async def _run(self, call: Call) -> list[Row]:
+        try:
+            return await self._fetch(call)
+        except DatabaseError as error:
+            if not self._protocol.may_be_older(error):
+                raise
+            try:
+                columns = await self._fetch(self._protocol.columns())
+            except DatabaseError:  # in a transaction of the caller's, which has failed now
+                raise error from None
+            return await self._fetch(self._protocol.relay(call, columns))
+
+    async def _fetch(self, call: Call) -> list[Row]:
         with postgres.translating_errors(self.name):
             async with self._source.connection() as connection:
                 return await postgres.fetch_async(connection, call)

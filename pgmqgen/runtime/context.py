@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from pgmqgen.runtime.acknowledgement import Acknowledgement
+    from pgmqgen.runtime.layout import Layout
     from pgmqgen.runtime.message import Message
     from pgmqgen.runtime.producer import AsyncProducer, Producer
     from pgmqgen.runtime.progress import Entry
@@ -34,20 +35,20 @@ class Context:
     acknowledged: whether the handler has acknowledged the message in a transaction of its own
     """
 
-    __slots__ = ("_archives", "_entry", "_in_transaction", "_message", "_resources", "acknowledged")  # fmt: skip
+    __slots__ = ("_archive", "_entry", "_in_transaction", "_message", "_resources", "acknowledged")  # fmt: skip
 
     def __init__(
         self,
         resources: Resources,
         message: Message[Any],
         *,
-        archives: bool,
+        archive: Layout | None,
         entry: Entry,
     ) -> None:
         self.acknowledged = False
         self._resources = resources
         self._message = message
-        self._archives = archives
+        self._archive = archive
         self._entry = entry
         self._in_transaction: Any = None  # the connection of the transaction that is open
 
@@ -143,7 +144,7 @@ class Context:
 
         if self._message.settled or self.acknowledged:
             raise RuntimeError(f"{self._message!r} is settled already")
-        return Acknowledgement(self._message, archives=self._archives)
+        return Acknowledgement(self._message, archive=self._archive)
 
     @contextmanager
     def _transact(self) -> Iterator[psycopg.Connection]:

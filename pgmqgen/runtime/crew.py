@@ -119,7 +119,7 @@ class Crew:
                 return
 
     def _start(self, number: int) -> Slot | None:
-        options = {**self._shift.plan.options, "number": number}
+        options = {**self._shift.child_options, "number": number}
         generation = self._shift.generation
         on_control = self._results.take_control
         try:

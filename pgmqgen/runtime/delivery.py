@@ -56,6 +56,15 @@ def read_account(read_ct: int, headers: bytes | None) -> Account:
     return Account(attempts, releases, unexplained)
 
 
+def count_leases(read_ct: int, max_attempts: int) -> Account:
+    """The account of a message whose queue has no headers: every lease before was an attempt.
+
+    A failure of the last attempt would have ended it, so what lies beyond that is unexplained.
+    """
+    attempts = min(read_ct - 1, max_attempts - 1)
+    return Account(attempts, 0, read_ct - 1 - attempts)
+
+
 def _count(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 

@@ -12,6 +12,7 @@ from pgmqgen.runtime.telemetry import traceparent
 
 Headers = Mapping[str, Any]
 
+TRACE_HEADER = "traceparent"
 _VERSION = 1
 """Of the layout of the reserved header."""
 
@@ -49,7 +50,7 @@ class HeaderWriter:
     def _write(self, headers: Headers | None, trace: str | None) -> str | None:
         if not headers and trace is None:
             return self._bare
-        traced = {} if trace is None else {"traceparent": trace}
+        traced = {} if trace is None else {TRACE_HEADER: trace}
         return self._dump({**traced, **_checked(headers), **self._reserved})
 
     def _dump(self, headers: dict[str, Any]) -> str | None:

@@ -47,7 +47,9 @@ class Lane(threading.Thread):
         super().__init__(name=name)
         self.ready = threading.Event()
         self._shift = shift
-        self._store = LeaseStore(shift.plan.connector, f"pgmqgen {name}", shift.plan.lock_timeout_s)
+        self._store = LeaseStore(
+            shift.plan.connector, f"pgmqgen {name}", shift.plan.lock_timeout_s, shift.layouts
+        )
         self._intakes = [
             Intake(number=number, settings=settings)
             for number, settings in enumerate(shift.plan.settings)

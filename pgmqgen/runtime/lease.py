@@ -14,6 +14,7 @@ from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.delivery import Delivery, LeaseKey
+from pgmqgen.runtime.layout import CURRENT, Layout
 from pgmqgen.runtime.outcome import (
     Archive,
     DeadLetter,
@@ -34,9 +35,19 @@ Row = tuple[int, int, bytes, bytes, bytes | None, bytes | None]
 
 
 class LeaseStore:
-    """Statements on the queue tables, for one lane. Every method may raise DatabaseError."""
+    """Statements on the queue tables, for one lane. Every method may raise DatabaseError.
 
-    def __init__(self, connector: Connector, application_name: str, lock_timeout_s: float) -> None:
+    layouts: of the tables of queues, by the queue's name; others are as pgmq makes them now
+    """
+
+    def __init__(
+        self,
+        connector: Connector,
+        application_name: str,
+        lock_timeout_s: float,
+        layouts: Mapping[str, Layout] | None = None,
+    ) -> None:
+        self._layouts = layouts or {}
         self._connector = connector
         self._application_name = application_name
         self.wait = Wait()
@@ -115,7 +126,7 @@ class LeaseStore:
         """Carry out decisions of one kind. Returns of how many the lease was still held."""
         deliveries = [delivery for delivery, _ in decided]
         parameters = _fence([d.msg_id for d in deliveries], [d.read_ct for d in deliveries])
-        text = _statement(decided[0][1])
+        text = _statement(decided[0][1], self._layout(settings))
         if "%(patches)s" in text:
             patches = (_patch(settings, delivery, decision) for delivery, decision in decided)
             parameters["patches"] = [orjson.dumps(patch).decode() for patch in patches]
@@ -135,6 +146,9 @@ class LeaseStore:
     def _apply_to_one(self, text: str, settings: QueueSettings, delivery: Delivery) -> bool:
         return bool(self._run(text, settings, _fence([delivery.msg_id], [delivery.read_ct])))
 
+    def _layout(self, settings: QueueSettings) -> Layout:
+        return self._layouts.get(settings.name, CURRENT)
+
     def _run(
         self, text: str, settings: QueueSettings, parameters: Mapping[str, Any]
     ) -> list[tuple[Any, ...]]:
@@ -142,7 +156,8 @@ class LeaseStore:
         key = (id(text), settings.name)
         statement = self._texts.get(key)
         if statement is None:
-            statement = self._texts[key] = text.format(
+            statement = self._texts[key] = self._layout(settings).fill(
+                text,
                 queue=_parameterised("q", settings.name),
                 archive=_parameterised("a", settings.name),
                 dlq=_parameterised("q", settings.dlq),
@@ -167,18 +182,18 @@ def _parameterised(prefix: str, name: str) -> str:
     return sql.table(prefix, name).replace("%", "%%")
 
 
-def _statement(decision: Decision) -> str:
+def _statement(decision: Decision, layout: Layout) -> str:
     match decision:
         case Delete():
             return sql.DELETE_FENCED
         case Archive(None):
             return sql.ARCHIVE_FENCED
         case Archive():
-            return sql.ARCHIVE_FAILED
+            return sql.ARCHIVE_FAILED if layout.headers else sql.ARCHIVE_FENCED
         case DeadLetter():
-            return sql.DEAD_LETTER
+            return sql.DEAD_LETTER if layout.headers else sql.DEAD_LETTER_BARE
         case Reschedule() | Release():
-            return sql.RESCHEDULE
+            return sql.RESCHEDULE if layout.headers else sql.RESCHEDULE_BARE
 
 
 def _patch(settings: QueueSettings, delivery: Delivery, decision: Decision) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from functools import partial
 
 from pgmqgen.runtime.crew import Crew
-from pgmqgen.runtime.delivery import SUSPECT_AFTER, Delivery, read_account
+from pgmqgen.runtime.delivery import SUSPECT_AFTER, Account, Delivery, count_leases, read_account
 from pgmqgen.runtime.dispatch import AHEAD_S
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.intake import Intake
@@ -151,13 +151,18 @@ class Leasing:
             number=intake.number,
             msg_id=msg_id,
             read_ct=read_ct,
-            account=read_account(read_ct, headers),
+            account=self._account(intake, read_ct, headers),
             enqueued_at=enqueued_at,
             visible_at=visible_at,
             headers=headers,
             raw=b"null" if raw is None else raw,  # pgmq's column may be NULL
             lease_until=lease_until,
         )
+
+    def _account(self, intake: Intake, read_ct: int, headers: bytes | None) -> Account:
+        if self._shift.layouts[intake.settings.name].headers:
+            return read_account(read_ct, headers)
+        return count_leases(read_ct, intake.settings.max_attempts)
 
     def _admit(self, intake: Intake, deliveries: list[Delivery]) -> None:
         deliveries.sort(key=_by_id)

@@ -35,6 +35,7 @@ _DEFAULTS = {
 _CONNECT_TIMEOUT_S = "10"
 
 _MISSING_QUEUE = {"42P01", "3F000", "42883"}
+_MISSING_COLUMN = "42703"
 _UNSTORABLE = {
     "54000": "PostgreSQL's jsonb cannot hold this payload: it is over one of its size limits",
     "22P05": "PostgreSQL's jsonb cannot hold this payload: a character that it cannot store",
@@ -52,10 +53,14 @@ _POOLER = {"26000", "42P05", "08P01"}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One statement and its parameters."""
+    """One statement and its parameters.
+
+    template: what the statement was made from, if it depends on the columns of a queue
+    """
 
     statement: bytes
     parameters: Sequence[Any] = ()
+    template: str | None = None
 
 
 _PROBE = Call(b"SELECT 1")
@@ -137,6 +142,13 @@ def translate(error: psycopg.Error, queue: str | None = None) -> DatabaseError:
     if state in _MISSING_QUEUE and queue:
         return DatabaseError(
             f"queue `{queue}` does not exist", hint="run `pgmqgen migrate`", sqlstate=state
+        )
+    if state == _MISSING_COLUMN and queue:
+        return DatabaseError(
+            f"queue `{queue}`: {_one_line(error)}: its pgmq is too old",
+            hint="in a transaction of yours, headers need pgmq 1.5, `read` and `archive` 1.10; "
+            "metrics need 1.5",
+            sqlstate=state,
         )
     if state in _UNSTORABLE:
         message = f"{about}{_UNSTORABLE[state]}: {_one_line(error)}"

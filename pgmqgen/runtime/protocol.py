@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from pgmqgen.errors import InvalidMessage, PayloadTypeError, Violation
+from pgmqgen.errors import DatabaseError, InvalidMessage, PayloadTypeError, Violation
 from pgmqgen.queue import MAX_NAME_LENGTH
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.headers import Headers, HeaderWriter
 from pgmqgen.runtime.json_text import dump_json, encode_each, parse_json
+from pgmqgen.runtime.layout import CURRENT, Layout
 from pgmqgen.runtime.message import FOREIGN_HEADERS
+from pgmqgen.runtime.older import MISSING_COLUMN, without_headers
 from pgmqgen.runtime.postgres import Call
 
 T = TypeVar("T")
@@ -113,6 +115,7 @@ class QueueProtocol(Generic[T]):
         self._codec = codec
         self._headers = HeaderWriter(codec.fingerprint if codec else None)
         self._statements: dict[str, bytes] = {}
+        self._layout = CURRENT
 
     def send(self, payload: T, delay: Delay, headers: Headers | None) -> Call:
         """Insert one message. Raises InvalidMessage, or ValueError for `delay` or `headers`."""
@@ -183,11 +186,31 @@ class QueueProtocol(Generic[T]):
             measured_at=measured_at.astimezone(UTC),
         )
 
+    def columns(self) -> Call:
+        """Ask which columns the queue's table has."""
+        return Call(sql.COLUMNS.encode(), (sql.table("q", self.name),))
+
+    def may_be_older(self, error: DatabaseError) -> bool:
+        """Whether `error` may come from a pgmq that lacks columns, and these are not known yet."""
+        return error.sqlstate == MISSING_COLUMN and self._layout is CURRENT
+
+    def relay(self, call: Call, rows: Sequence[Row]) -> Call:
+        """The same call, now that `columns` is answered; so are all later ones.
+
+        Raises DatabaseError if it cannot be done without what is missing.
+        """
+        self._layout = Layout.of({name for (name,) in rows})
+        self._statements.clear()
+        return self._call(call.template, *call.parameters) if call.template else call
+
     def _call(self, template: str, *parameters: Any) -> Call:
+        if not self._layout.headers:
+            template, parameters = without_headers(self.name, template, parameters)
         statement = self._statements.get(template)
         if statement is None:
-            statement = self._statements[template] = sql.on_tables(template, self.name).encode()
-        return Call(statement, parameters)
+            text = sql.on_tables(template, self.name, self._layout)
+            statement = self._statements[template] = text.encode()
+        return Call(statement, parameters, template)
 
     def _encode(self, payload: T) -> bytes:
         return self._codec.encode(payload) if self._codec else dump_json(payload)

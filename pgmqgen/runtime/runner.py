@@ -17,6 +17,7 @@ from pgmqgen.runtime.context import Context
 from pgmqgen.runtime.failure import describe
 from pgmqgen.runtime.hooks import Hooks, call_hook, overrides
 from pgmqgen.runtime.json_text import parse_json
+from pgmqgen.runtime.layout import Layout
 from pgmqgen.runtime.message import Controls, Message
 from pgmqgen.runtime.outcome import (
     Archive,
@@ -46,7 +47,10 @@ _ERROR_LENGTH = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
-    """One queue as this process serves it."""
+    """One queue as this process serves it.
+
+    archive: the layout of its archive if handled messages go there
+    """
 
     number: int
     name: str
@@ -54,7 +58,7 @@ class Desk:
     handler: Handler
     is_async: bool
     timeout_s: float
-    archives: bool
+    archive: Layout | None
 
 
 class ControlLine:
@@ -127,7 +131,7 @@ class Runner:
     def context(self, desk: Desk, job: wire.Job, message: Message[Any]) -> Context:
         """What the handler of a message is given besides it."""
         entry = progress.Entry(self.record, job[1])
-        return Context(self._resources, message, archives=desk.archives, entry=entry)
+        return Context(self._resources, message, archive=desk.archive, entry=entry)
 
     def close(self, message: Message[Any], context: Context, error: BaseException | None) -> Result:
         """Turn the end of a handler into a result, through the hooks."""

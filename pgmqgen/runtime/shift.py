@@ -7,9 +7,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from pgmqgen.errors import PgmqgenError
 from pgmqgen.runtime.hooks import Hooks, overrides
+from pgmqgen.runtime.layout import Layout
 from pgmqgen.runtime.plan import Plan
 from pgmqgen.runtime.solo import SoloGate
 
@@ -25,6 +27,7 @@ class Shift:
     stopping: lease no more, finish what runs; aborting: stop at once and give leases back
     events: what the main thread has to call: hooks, mostly
     counts: by (queue, what)
+    layouts: of the tables of each queue, once the database was looked at
     generation: processes that were started in an earlier one are to be replaced
     retry_at: monotonic time by which the last retry that this worker scheduled is due
     """
@@ -37,10 +40,17 @@ class Shift:
     aborting: threading.Event = field(default_factory=threading.Event)
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    layouts: dict[str, Layout] = field(default_factory=dict)
     failure: PgmqgenError | None = None
     generation: int = 0
     retry_at: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def child_options(self) -> dict[str, Any]:
+        """What every child is told, in plain values."""
+        layouts = [tuple(self.layouts[settings.name]) for settings in self.plan.settings]
+        return {**self.plan.options, "layouts": layouts}
 
     def post(self, hook: str, event: Event, *, droppable: bool = False) -> None:
         """Have the main thread run `event` if `hook` is overridden.

@@ -1,9 +1,12 @@
 """Every SQL statement of the runtime, one constant each.
 
-`{queue}`, `{archive}` and `{dlq}` stand for quoted table names; `tables` gives them.
+`{queue}`, `{archive}` and `{dlq}` stand for quoted table names, which `table` gives; what depends on
+the columns of these tables, a `Layout` fills in.
 """
 
 from __future__ import annotations
+
+from pgmqgen.runtime.layout import CURRENT, Layout
 
 
 def table(prefix: str, queue: str) -> str:
@@ -15,11 +18,11 @@ def table(prefix: str, queue: str) -> str:
     return f'pgmq."{name}"'
 
 
-def on_tables(template: str, queue: str) -> str:
+def on_tables(template: str, queue: str, layout: Layout = CURRENT) -> str:
     """A statement of the clients with the tables of a queue."""
     # A per cent sign in a name must not look like a parameter.
     names = (table(prefix, queue).replace("%", "%%") for prefix in "qa")
-    return template.format(**dict(zip(("queue", "archive"), names, strict=True)))
+    return layout.fill(template, **dict(zip(("queue", "archive"), names, strict=True)))
 
 
 _RECORDED = "{{attempts,releases,queue,msg_id,enqueued_at,failed_at,reason,error,traceback,errors}}"
@@ -91,9 +94,9 @@ WITH due AS (
 ), leased AS (
     UPDATE {queue} AS q
     SET vt = clock_timestamp() + make_interval(secs => %s::float8),
-        read_ct = q.read_ct + 1, last_read_at = clock_timestamp()
+        read_ct = q.read_ct + 1{noted}
     FROM due WHERE q.msg_id = due.msg_id
-    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message::text, q.headers::text
+    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message::text, {headers}::text
 )
 SELECT * FROM leased ORDER BY msg_id
 """
@@ -111,8 +114,7 @@ ARCHIVE = """
 WITH gone AS (
     DELETE FROM {queue} WHERE msg_id = %s AND read_ct = coalesce(%s, read_ct) RETURNING *
 )
-INSERT INTO {archive} (msg_id, read_ct, enqueued_at, last_read_at, vt, message, headers)
-SELECT msg_id, read_ct, enqueued_at, last_read_at, vt, message, headers FROM gone
+INSERT INTO {archive} ({archived}) SELECT {archived} FROM gone
 RETURNING msg_id
 """
 
@@ -120,8 +122,8 @@ ARCHIVE_INVALID = f"""
 WITH gone AS (
     DELETE FROM {{queue}} WHERE msg_id = %s AND read_ct = %s RETURNING *
 )
-INSERT INTO {{archive}} (msg_id, read_ct, enqueued_at, last_read_at, vt, message, headers)
-SELECT msg_id, read_ct, enqueued_at, last_read_at, vt, message, {
+INSERT INTO {{archive}} ({{kept}}, headers)
+SELECT {{kept}}, {
     merged_headers(
         "jsonb_build_object('queue', %s::text, 'msg_id', msg_id, 'enqueued_at', enqueued_at, "
         "'failed_at', clock_timestamp(), 'reason', 'invalid', 'errors', %s::jsonb)"
@@ -153,9 +155,9 @@ due AS (
 ), leased AS (
     UPDATE {queue} AS q SET
         vt = clock_timestamp() + make_interval(secs => %(lease_s)s::float8),
-        read_ct = q.read_ct + 1, last_read_at = clock_timestamp()
+        read_ct = q.read_ct + 1{noted}
     WHERE q.msg_id = ANY (ARRAY (SELECT msg_id FROM due))
-    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.headers, q.message
+    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, {headers}, q.message
 )
 SELECT acknowledged.count, leased.*
 FROM (SELECT count(*) FROM settled) AS acknowledged LEFT JOIN leased ON true
@@ -170,8 +172,7 @@ WITH settled AS (
 ), {_LEASED}"""
 
 _ARCHIVED = """
-    INSERT INTO {archive} (msg_id, read_ct, enqueued_at, last_read_at, vt, message, headers)
-    SELECT msg_id, read_ct, enqueued_at, last_read_at, vt, message, headers FROM gone
+    INSERT INTO {archive} ({archived}) SELECT {archived} FROM gone
     RETURNING msg_id
 """
 
@@ -181,11 +182,11 @@ WITH gone AS (
 ), settled AS ({_ARCHIVED}), {_LEASED}"""
 
 LEASE_ONE = """
-UPDATE {queue} SET
+UPDATE {queue} AS q SET
     vt = clock_timestamp() + make_interval(secs => %(lease_s)s::float8),
-    read_ct = read_ct + 1, last_read_at = clock_timestamp()
-WHERE msg_id = %(msg_id)s AND vt <= now()
-RETURNING msg_id, read_ct, enqueued_at, vt, headers, message
+    read_ct = q.read_ct + 1{noted}
+WHERE q.msg_id = %(msg_id)s AND q.vt <= now()
+RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, {headers}, q.message
 """
 
 DELETE_FENCED = f"""
@@ -211,11 +212,25 @@ UPDATE {{queue}} AS q SET
 FROM {_PATCHES} WHERE {_FENCED} RETURNING q.msg_id
 """
 
+# Where there are no headers, nothing says how often a message failed, nor why it is dead.
+RESCHEDULE_BARE = f"""
+UPDATE {{queue}} AS q SET
+    vt = clock_timestamp() + make_interval(secs => (fence.patch ->> 'delay_s')::float8)
+FROM {_PATCHES} WHERE {_FENCED} RETURNING q.msg_id
+"""
+
+DEAD_LETTER_BARE = f"""
+WITH gone AS (
+    DELETE FROM {{queue}} AS q USING {_FENCE} WHERE {_FENCED} RETURNING q.*
+)
+INSERT INTO {{dlq}} (vt, message) SELECT clock_timestamp(), message FROM gone RETURNING msg_id
+"""
+
 _BURIED = f"""
 WITH gone AS (
     DELETE FROM {{queue}} AS q USING {_PATCHES} WHERE {_FENCED} RETURNING q.*, fence.patch
 ), marked AS (
-    SELECT msg_id, read_ct, enqueued_at, last_read_at, vt, message, {
+    SELECT {{kept}}, {
     merged_headers(
         "jsonb_build_object('msg_id', msg_id, 'enqueued_at', enqueued_at, "
         "'failed_at', clock_timestamp()) || patch"
@@ -230,8 +245,7 @@ RETURNING msg_id
 """
 
 ARCHIVE_FAILED = f"""{_BURIED}
-INSERT INTO {{archive}} (msg_id, read_ct, enqueued_at, last_read_at, vt, message, headers)
-SELECT msg_id, read_ct, enqueued_at, last_read_at, vt, message, headers FROM marked
+INSERT INTO {{archive}} ({{kept}}, headers) SELECT {{kept}}, headers FROM marked
 RETURNING msg_id
 """
 

@@ -19,6 +19,7 @@ from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.hooks import Hooks, call_hook, load_hooks
 from pgmqgen.runtime.lane import Lane
+from pgmqgen.runtime.layout import Layout
 from pgmqgen.runtime.lease import LeaseStore
 from pgmqgen.runtime.limits import Absence, Limits
 from pgmqgen.runtime.notify import Scout
@@ -35,7 +36,6 @@ _WATCH_S = 0.05
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 3.0
 _RETRY_SLACK_S = 0.2
-_NEEDED_COLUMNS = {"headers", "last_read_at"}
 
 
 class Worker:
@@ -163,7 +163,8 @@ class Worker:
 
     def _open_store(self) -> LeaseStore:
         plan = self._shift.plan
-        return LeaseStore(plan.connector, "pgmqgen worker", plan.lock_timeout_s)
+        layouts = self._shift.layouts
+        return LeaseStore(plan.connector, "pgmqgen worker", plan.lock_timeout_s, layouts)
 
     def _check_queues(self, store: LeaseStore) -> None:
         settings = self._shift.plan.settings
@@ -174,11 +175,14 @@ class Worker:
             raise DatabaseError(
                 f"no such queue in the database: {missing}", hint="run `pgmqgen migrate`"
             )
-        for name, found in columns.items():
-            if lacking := _NEEDED_COLUMNS - found:
-                raise DatabaseError(
-                    f"queue `{name}` has no column {_listing(lacking)}: its pgmq is too old",
-                    hint="the worker needs pgmq 1.10 or later: upgrade the extension",
+        for each in settings:
+            layout = Layout.of(columns[each.name] & columns[each.dlq])
+            self._shift.layouts[each.name] = layout
+            if not layout.headers:
+                log.warning(
+                    "queue `%s` has no headers, as before pgmq 1.5: every lease spends an attempt, "
+                    "and failures are not kept",
+                    each.name,
                 )
 
     def _make_lanes(self) -> list[Lane]:

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pgmqgen.errors import DatabaseError, LeaseLost, Violation
 from pgmqgen.runtime.acknowledgement import Acknowledgement
 from pgmqgen.runtime.delivery import Delivery, read_account
+from pgmqgen.runtime.layout import CURRENT
 from pgmqgen.runtime.lease import Row
 from pgmqgen.runtime.outcome import (
     Archive,
@@ -246,7 +247,9 @@ class Machine(RuleBasedStateMachine):
         handler = self.bench.handlers[lease.worker]
         handler.execute("BEGIN")
         try:
-            statement = Acknowledgement(as_message(lease.delivery), archives=archives)
+            statement = Acknowledgement(
+                as_message(lease.delivery), archive=CURRENT if archives else None
+            )
             statement.check(fetch(handler, statement.call))
         except LeaseLost:
             handler.execute("ROLLBACK")
