@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pgmqgen.codegen.recall import Track
 
 _RECEIPT = "receipt"
-_MANY = 20
-"""Schemas whose models take as long to make as a process that makes them takes to start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +80,7 @@ def _make(config: Config, tools: str, pool: Pool, track: Track) -> Build:
     if _are_many(config):
         pool.start(make_models, Draft())
     memory = open_memory(config, tools)
-    schemas = load(config)
+    schemas = load(config, memory)
     if schemas.errors:
         raise SchemaError(schemas.diagnostics)
     jobs = plan(schemas, config, memory, pool, track)
@@ -106,9 +104,10 @@ def _make(config: Config, tools: str, pool: Pool, track: Track) -> Build:
 
 
 def _are_many(config: Config) -> bool:
+    from pgmqgen.codegen.pool import MANY
     from pgmqgen.schema.source import find_sources
 
-    return config.schemas.is_dir() and len(list(find_sources(config.schemas))) >= _MANY
+    return config.schemas.is_dir() and len(list(find_sources(config.schemas))) >= MANY
 
 
 def _hash_outputs(files: list[RenderedFile], config: Config) -> dict[str, str | None]:

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.render import RenderedFile
 from pgmqgen.errors import ConfigError, GenerateError
+from pgmqgen.memory import Memory
 
 _SETTINGS = (
     "--isolated",

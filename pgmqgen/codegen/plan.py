@@ -8,13 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.drafts import Draft, draft_models
 from pgmqgen.codegen.models import Models
 from pgmqgen.codegen.pool import Pool
 from pgmqgen.codegen.recall import Track, recall_models
 from pgmqgen.codegen.shared import Shared, SharedModule, draft_shared, finish_shared
 from pgmqgen.config import Config
+from pgmqgen.memory import Memory
 from pgmqgen.numbers import holds_decimals
 from pgmqgen.queue import Backoff, QueueSettings
 from pgmqgen.schema.load import QueueSchema, SchemaSet

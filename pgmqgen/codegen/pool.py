@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from threading import Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pgmqgen.errors import GenerateError
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import Future, ProcessPoolExecutor
 
+MANY = 20
+"""Schemas whose models take as long to make as a process that makes them takes to start."""
 _PROCESSES = min(4, os.cpu_count() or 1)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -25,6 +28,7 @@ class Pool:
     def __init__(self, processes: int = _PROCESSES) -> None:
         self._processes = processes
         self._executor: ProcessPoolExecutor | None = None
+        self._first: Future[Any] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -47,27 +51,35 @@ class Pool:
 
         context = get_context("spawn")  # a fork would copy the locks of running threads
         self._executor = ProcessPoolExecutor(self._processes, context, initializer=_prepare)
-        self._executor.submit(function, *arguments)
+        self._first = self._executor.submit(function, *arguments)
 
     def map(
-        self, function: Callable[[_Item], _Result], items: Iterable[_Item]
+        self, function: Callable[[_Item], _Result], items: Collection[_Item]
     ) -> Iterator[_Result]:
         """Yield the results in order. Raises what the function does, and GenerateError."""
         from concurrent.futures.process import BrokenProcessPool
 
-        if self._executor is None:
+        if self._executor is None or self._first is None:
             yield from map(function, items)
             return
         try:
-            yield from self._executor.map(function, items)
+            yield from self._executor.map(function, items, chunksize=self._chunk(items))
         except BrokenProcessPool as error:
             message = "a process of the compiler was killed"
             raise GenerateError(message, hint="see whether there is enough memory") from error
+
+    def _chunk(self, items: Collection[_Item]) -> int:
+        """How many one process gets at once: few all go to the first, once that is ready."""
+        if len(items) >= MANY or self._first is None:
+            return 1
+        self._first.result()  # with no process idle, the executor would start another
+        return max(1, len(items))
 
 
 def _prepare() -> None:
     """Leave an interrupt from the terminal to the parent, and end when that is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    atexit.register(os._exit, 0)  # the parent waits, and to take all modules down takes a while
     Thread(target=_follow_parent, daemon=True).start()
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import TypeAlias
 
-from pgmqgen.codegen.cache import Memory
 from pgmqgen.codegen.drafts import Draft, refuse_deep
 from pgmqgen.codegen.models import Models, make_models
 from pgmqgen.codegen.pool import Pool
+from pgmqgen.memory import Memory
 
 Track: TypeAlias = Callable[[Sequence[Draft]], Iterable[Draft]]
 """Passes on what it gets, and shows how far it is."""

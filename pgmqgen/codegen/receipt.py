@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pgmqgen.codegen.cache import read_entry, write_entry
 from pgmqgen.codegen.inputs import hash_inputs
 from pgmqgen.codegen.manifest import digest
 from pgmqgen.config import Config
 from pgmqgen.diagnostics import Diagnostic
+from pgmqgen.memory import read_entry, write_entry
 from pgmqgen.schema.handlers import find_orphans
 
 

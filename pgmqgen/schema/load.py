@@ -11,6 +11,7 @@ from typing import Any
 from pgmqgen.config import Config
 from pgmqgen.diagnostics import Diagnostic, arrange
 from pgmqgen.errors import ConfigError
+from pgmqgen.memory import Memory
 from pgmqgen.numbers import write_json
 from pgmqgen.queue import QueueSettings
 from pgmqgen.schema.handlers import find_orphans
@@ -25,6 +26,7 @@ from pgmqgen.schema.lint import (
     lint_modules,
     lint_names,
     lint_source,
+    recall_findings,
 )
 from pgmqgen.schema.modules import shared_module
 from pgmqgen.schema.names import class_prefix, module_name, payload_name
@@ -93,10 +95,13 @@ class SchemaSet:
         return tuple(found for found in self.diagnostics if found.severity == "error")
 
 
-def load(config: Config) -> SchemaSet:
-    """Read every schema file of a project. Raises ConfigError if there is no such folder."""
+def load(config: Config, memory: Memory | None = None) -> SchemaSet:
+    """Read every schema file of a project. Raises ConfigError if there is no such folder.
+
+    memory: spares looking again at what has not changed
+    """
     _check_folder(config)
-    return _Loader(config).load()
+    return _Loader(config, memory or Memory()).load()
 
 
 def lint_project(config: Config) -> tuple[tuple[Diagnostic, ...], int]:
@@ -105,7 +110,7 @@ def lint_project(config: Config) -> tuple[tuple[Diagnostic, ...], int]:
     Other than `load`, it also looks at shared files that no queue reaches.
     """
     _check_folder(config)
-    loader = _Loader(config)
+    loader = _Loader(config, Memory())
     for path in find_all_sources(config.schemas):
         loader.read(path)
     return loader.load().diagnostics, loader.count
@@ -126,8 +131,8 @@ def _check_folder(config: Config) -> None:
 
 
 class _Loader:
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, memory: Memory) -> None:
+        self._config, self._memory = config, memory
         self._library = Library(config)
         self._policy = Policy(config.lint)
         self._diagnostics: list[Diagnostic] = []
@@ -222,15 +227,10 @@ class _Loader:
             yield from self._bundle_shared(source)
         if source.path in self._bundles:
             bundle, origins = self._bundles[source.path]
-            yield from lint_meaning(
-                Subject(
-                    source=source,
-                    dialect=dialect,
-                    bundle=bundle,
-                    origins=origins,
-                    is_queue=is_queue,
-                )
+            subject = Subject(
+                source=source, dialect=dialect, bundle=bundle, origins=origins, is_queue=is_queue
             )
+            yield from recall_findings(subject, self._memory, lint_meaning)
 
     def _bundle_shared(self, source: Source) -> Iterator[Diagnostic]:
         bundler = Bundler(source, self._library)

@@ -5,6 +5,7 @@ A place is the line and column of a JSON pointer's value, or of its key in the o
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,7 @@ class Source:
     label: its path as diagnostics show it; value: its content, None if it does not parse
     values, keys: the place of each pointer's value and of its key
     diagnostics: syntax errors and duplicate keys
+    digest: hash of its text, empty if it cannot be read
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Source:
     values: Mapping[Pointer, Place]
     keys: Mapping[Pointer, Place]
     diagnostics: tuple[Diagnostic, ...] = ()
+    digest: str = ""
 
     @property
     def parsed(self) -> bool:
@@ -106,8 +109,11 @@ def parse_source(path: Path, data: bytes, *, label: str) -> Source:
 def _make(path: Path, label: str, read: Callable[[], bytes]) -> Source:
     keys: dict[Pointer, Place] = {}
     values: dict[Pointer, Place] = {}
+    digest = ""
     try:
-        value, problems = _parse(path, _decode(read()), keys, values)
+        content = read()
+        digest = hashlib.sha256(content).hexdigest()
+        value, problems = _parse(path, _decode(content), keys, values)
     except Problem as problem:
         value, problems = None, [problem]
         values.clear()
@@ -122,7 +128,15 @@ def _make(path: Path, label: str, read: Callable[[], bytes]) -> Source:
         )
         for problem in problems
     )
-    return Source(path=path, label=label, value=value, values=values, keys=keys, diagnostics=found)
+    return Source(
+        path=path,
+        label=label,
+        value=value,
+        values=values,
+        keys=keys,
+        diagnostics=found,
+        digest=digest,
+    )
 
 
 def _read(path: Path, within: Sequence[Path]) -> bytes:

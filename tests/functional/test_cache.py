@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pgmqgen.memory import read_entry, write_entry
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -136,6 +138,42 @@ def test_a_warning_is_said_again(project: Path, run_pgmqgen: Run) -> None:
     first = run_pgmqgen("generate")
     assert "PGQ113" in first.stderr
     assert run_pgmqgen("generate").stderr == first.stderr
+
+
+def test_what_was_found_is_recalled(project: Path, run_pgmqgen: Run) -> None:
+    memory = project / ".pgmqgen" / "cache" / "memory"
+    (project / "schemas" / "r.json").write_text(
+        json.dumps({"type": "object", "properties": {}, "required": ["a"]})
+    )
+    assert "names `a`" in run_pgmqgen("generate").stderr
+    write_entry(memory, _replace(read_entry(memory), "names `a`", "recalls `a`"))
+    (project / ".pgmqgen" / "cache" / "receipt").unlink()
+    assert "recalls `a`" in run_pgmqgen("generate").stderr
+
+
+def _replace(texts: dict[str, str], old: str, new: str) -> dict[str, str]:
+    return {key: text.replace(old, new) for key, text in texts.items()}
+
+
+@pytest.mark.parametrize(
+    ("path", "reference"),
+    [
+        ("schemas/shared/a.json", "shared/a.json"),
+        ("vendor/b.json", "https://example.com/b.json"),
+        ("far/c.json", "../far/c.json"),
+    ],
+)
+def test_a_finding_hangs_on_other_files(
+    project: Path, run_pgmqgen: Run, path: str, reference: str
+) -> None:
+    branches = [{"$ref": reference}, {"properties": {"n": {"type": "integer"}}}]
+    union = {"anyOf": [{"type": "object", "required": ["n"], **each} for each in branches]}
+    (project / "schemas" / "r.json").write_text(json.dumps(union))
+    first = run_pgmqgen("generate")
+    assert first.returncode == 0
+    assert "branches 1 and 2 of `anyOf` cannot be told apart" in first.stderr
+    _write(project / path, "string")
+    assert run_pgmqgen("generate").stderr == ""
 
 
 def test_many_schemas_come_out_as_few_do(

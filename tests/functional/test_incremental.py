@@ -1,4 +1,4 @@
-"""A walk of random edits: `generate` writes what it would write in a new folder."""
+"""A walk of random edits: `generate` writes and says what it would in a new folder."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from pgmqgen.codegen.build import build, finish
 from pgmqgen.codegen.pool import Pool
 from pgmqgen.config import load_config
+from pgmqgen.diagnostics import Diagnostic
 
 STEPS = 12
 QUEUES = ("a.json", "b.json", "c_d.json")
@@ -22,12 +23,15 @@ CONFIGS = ("", 'templates = "own"\n', "[defaults]\nmax_attempts = 7\n")
 Edit = Callable[[random.Random, Path], None]
 
 
-def _generate(folder: Path) -> dict[str, bytes]:
+def _generate(folder: Path) -> tuple[dict[str, bytes], tuple[Diagnostic, ...]]:
+    """What is written, and what is said."""
     config = load_config(folder)
     with Pool() as pool:
-        finish(build(config, pool), config)
+        made = build(config, pool)
+        finish(made, config)
     files = (path for path in config.output.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    tree = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    return tree, made.diagnostics
 
 
 def _part(chance: random.Random) -> dict[str, Any]:
@@ -40,8 +44,14 @@ def _part(chance: random.Random) -> dict[str, Any]:
             {"type": "array", "items": {"$ref": f"{chance.choice(SHARED)}#/$defs/t"}},
             {"$ref": chance.choice(SHARED)},
             {"type": "object", "title": title, "properties": {"v": kind}},
+            _union({"$ref": f"{chance.choice(SHARED)}#/$defs/t"}, {"properties": {"w": kind}}),
         ]
     )
+
+
+def _union(*branches: dict[str, Any]) -> dict[str, Any]:
+    """A union about which there may be something to say."""
+    return {"anyOf": [{"type": "object", "required": ["w"], **branch} for branch in branches]}
 
 
 def _edit_queue(chance: random.Random, folder: Path) -> None:

@@ -36,11 +36,18 @@ def test_one_core_is_this_process() -> None:
 
 
 def test_results_of_processes_come_in_order(pool: Pool) -> None:
-    slow_first = [f"__import__('time').sleep({0.2 if place == 0 else 0}) or {place}" for place in range(9)]  # fmt: skip
-    assert [*pool.map(eval, slow_first)] == [*range(9)]
-    pids = {*pool.map(eval, [_PID] * 4)}
+    slow_first = [f"__import__('time').sleep({0.2 if place == 0 else 0}) or {place}" for place in range(99)]  # fmt: skip
+    assert [*pool.map(eval, slow_first)] == [*range(99)]
+    pids = {*pool.map(eval, [_PID] * 99)}
     assert os.getpid() not in pids
     assert len(pids) <= 2
+
+
+def test_few_are_left_to_the_process_that_is_ready() -> None:
+    with Pool(2) as pool:
+        pool.start(eval, "__import__('time').sleep(0.5)")
+        assert len({*pool.map(eval, [_PID] * 9)}) == 1
+        assert len(psutil.Process().children()) == 2  # with the tracker of resources
 
 
 def test_an_error_keeps_its_hint(pool: Pool) -> None:

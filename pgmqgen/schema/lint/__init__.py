@@ -30,6 +30,7 @@ from pgmqgen.schema.lint.names import Declaration
 from pgmqgen.schema.lint.names import check as lint_names
 from pgmqgen.schema.lint.names import check_modules as lint_modules
 from pgmqgen.schema.lint.policy import Policy
+from pgmqgen.schema.lint.recall import recall_findings
 from pgmqgen.schema.lint.registry import RULES
 from pgmqgen.schema.lint.subject import Subject
 from pgmqgen.schema.source import Source
@@ -45,6 +46,7 @@ __all__ = [
     "lint_modules",
     "lint_names",
     "lint_source",
+    "recall_findings",
 ]
 
 
