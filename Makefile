@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+DEBIAN := $(patsubst %,$(VENV)/debian/%/.done,pgbouncer libfaketime)
 
 .PHONY: help setup demo test soak fault endurance lint types bench compilebench check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
 
-setup: $(VENV)/.done $(VENV)/.corpus $(VENV)/node/.done $(VENV)/pgbouncer/.done  ## make the virtual environment
+setup: $(VENV)/.done $(VENV)/.corpus $(VENV)/node/.done $(DEBIAN)  ## make the virtual environment
 
 $(VENV)/.done: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -25,10 +26,10 @@ $(VENV)/node/.done: tests/node/package.json $(VENV)/.done
 	@cp tests/node/package.json $(@D)
 	@if command -v npm >/dev/null; then cd $(@D) && npm install --no-audit --no-fund --no-package-lock --silent && touch .done; fi
 
-# For the tests of poolers, which are skipped where there is no PgBouncer.
-$(VENV)/pgbouncer/.done: tests/fault/fetch_pgbouncer.sh $(VENV)/.done
+# For tests, which are skipped where the distribution has no such package.
+$(VENV)/debian/%/.done: tests/fault/fetch_package.sh $(VENV)/.done
 	@rm -rf $(@D)
-	@if tests/fault/fetch_pgbouncer.sh $(@D); then touch $@; fi
+	@if tests/fault/fetch_package.sh $(@D) $*; then touch $@; fi
 
 demo: $(VENV)/.done  ## the main job end to end, on the embedded PostgreSQL
 	@$(BIN)/pgmqgen demo

@@ -44,6 +44,7 @@ import time
 from pgmqgen import Reject, Retry
 
 LEDGER = os.environ["LEDGER"]
+CLOCK_AHEAD_S = float(os.environ.get("CLOCK_AHEAD_S", 0))
 
 
 def note(event, message):
@@ -52,8 +53,9 @@ def note(event, message):
         "id": message.payload["id"],
         "queue": message.queue,
         "attempt": message.attempt,
+        "read_count": message.read_count,
         "pid": os.getpid(),
-        "at": time.time(),
+        "at": time.time() - CLOCK_AHEAD_S,
     }
     ledger = os.open(LEDGER, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(ledger, (json.dumps(line) + "\\n").encode())
@@ -165,6 +167,7 @@ class Line:
     id: int
     queue: str
     attempt: int
+    read_count: int
     pid: int
     at: float
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +13,9 @@ from types import TracebackType
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-_UNPACKED = Path(sys.prefix) / "pgbouncer"
+from tests.fault.debian import folder_of
+
+_UNPACKED = folder_of("pgbouncer")
 _PORT = 6432
 _CONFIG = """
 [databases]
