@@ -170,13 +170,6 @@ def test_ctrl_c_at_any_moment_ends_a_worker_without_a_traceback(shop: Shop, wait
     assert "Traceback" not in shop.logs()
 
 
-def test_a_pgmq_that_is_too_old_is_named(shop: Shop) -> None:
-    shop.add_queues({"orders": {}})
-    shop.execute("ALTER TABLE pgmq.q_orders DROP COLUMN last_read_at")
-    assert shop.start().wait(20) == 1
-    assert "queue `orders` has no column `last_read_at`: its pgmq is too old" in shop.logs()
-
-
 def test_a_queue_dropped_while_running_does_not_stop_the_others(shop: Shop) -> None:
     shop.add_queues({"orders": {}, "bills": {}})
     worker = shop.start()
