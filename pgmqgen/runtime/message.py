@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-import orjson
+from pgmqgen.runtime.json_text import parse_json
 
 T = TypeVar("T")
 
@@ -85,8 +85,12 @@ class Message(Generic[T]):
 
     @property
     def headers(self) -> dict[str, Any]:
-        """The message's headers; `{}` if there are none or they are not an object."""
-        value = orjson.loads(self._headers) if self._headers else {}
+        """The message's headers, numbers exact; `{}` if there are none.
+
+        Those that are not an object stand under a key. Raises InvalidMessage for what is nested
+        more than about 1,000 levels deep.
+        """
+        value = parse_json(self._headers) if self._headers else {}
         return value if isinstance(value, dict) else {FOREIGN_HEADERS: value}
 
     def delete(self) -> bool:
