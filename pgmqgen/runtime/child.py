@@ -99,7 +99,8 @@ def _load_desks(options: dict[str, Any]) -> list[Desk]:
                 is_async=inspect.iscoroutinefunction(handler)
                 or inspect.iscoroutinefunction(type(handler).__call__),
                 timeout_s=timeout_s,
-                archive=Layout(*layout) if archives else None,
+                layout=Layout(*layout),
+                archives=archives,
             )
         )
     return desks

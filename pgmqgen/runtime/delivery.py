@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-
-from pgmqgen.runtime.message import RESERVED_HEADER
 
 SUSPECT_AFTER = 2
 """From the lease after this many unexplained ends on, a message is leased alone."""
@@ -35,17 +34,17 @@ class Account:
 _FIRST_LEASE = Account(0, 0, 0)
 
 
-def read_account(read_ct: int, headers: bytes | None) -> Account:
-    """The account of a message leased for the `read_ct`th time; hostile headers count as none."""
+def read_account(read_ct: int, recorded: bytes | None) -> Account:
+    """The account of a message leased for the `read_ct`th time.
+
+    recorded: JSON text of its reserved header; what is not ours there counts as nothing
+    """
     if read_ct == 1:
         return _FIRST_LEASE
     reserved: Any = None
-    if headers is not None:
-        try:
-            value = orjson.loads(headers)
-        except ValueError:  # nested too deeply, or a number beyond a double
-            value = None
-        reserved = value.get(RESERVED_HEADER) if isinstance(value, dict) else None
+    if recorded is not None:
+        with suppress(ValueError):  # nested too deeply, or a number beyond a double
+            reserved = orjson.loads(recorded)
     if not isinstance(reserved, dict) or "failed_at" in reserved:  # that is of an earlier life
         reserved = {}
     attempts = _count(reserved.get("attempts"))
@@ -78,6 +77,7 @@ class Delivery:
     """A leased message in this worker's hands.
 
     number: of its queue in this worker
+    headers, raw: JSON text; `raw` is None of a large message, whose handler's process loads both
     lease_until, limit_at: monotonic clock in seconds; limit_at 0 means start plus time limit
     ticket, index: name it to the child, and its entry in the progress record
     cost_s: what its handling was expected to take when it was dispatched
@@ -93,7 +93,7 @@ class Delivery:
     enqueued_at: bytes
     visible_at: bytes
     headers: bytes | None
-    raw: bytes
+    raw: bytes | None
     lease_until: float
     ticket: int = 0
     index: int = 0
@@ -102,6 +102,11 @@ class Delivery:
     alone: bool = False
     settled: bool = False
     lost: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes here."""
+        return len(self.raw or b"") + len(self.headers or b"")
 
     @property
     def key(self) -> LeaseKey:

@@ -19,8 +19,8 @@ SLOW_S = 0.1
 
 _FIRST_GUESS_S = 0.02
 _FLOOR_S = 0.00001
-_MOST_BYTES = 32 * 1024 * 1024
-"""Of payloads that a lane holds of one queue."""
+MOST_BYTES = 16 * 1024 * 1024
+"""Of payloads that a lane holds of one queue; large ones are not held."""
 _MEMORY = 0.7
 
 
@@ -34,7 +34,7 @@ class Intake:
     in_hand: leased and not yet finished: the backlog and what the slots hold
     acks: handled well, to be acknowledged
     acked_since: monotonic time of the oldest of these
-    size: bytes of one payload, as last seen
+    held: bytes of the payloads in hand
     decided: failed or given back, to be settled
     estimate_s: what one message takes, as last seen
     extended_at: monotonic time when its leases were last looked at
@@ -54,7 +54,7 @@ class Intake:
     extended_at: float = 0.0
     served_at: float = 0.0
     settle_at: float = 0.0
-    size: float = 1.0
+    held: int = 0
     backlog: deque[Delivery] = field(default_factory=deque)
     acks: list[Delivery] = field(default_factory=list)
     decided: list[tuple[Delivery, Decision]] = field(default_factory=list)
@@ -69,17 +69,33 @@ class Intake:
         """What the backlog is expected to take one slot."""
         return 0.0 if self.is_async else len(self.backlog) * self.estimate_s
 
+    @property
+    def room(self) -> int:
+        """How many bytes of payloads more it may hold."""
+        return MOST_BYTES - self.held
+
+    def take(self, delivery: Delivery) -> None:
+        """A delivery was leased."""
+        self.in_hand += 1
+        self.held += delivery.size
+
+    def part(self, delivery: Delivery) -> None:
+        """A delivery is not in hand any more, though it may still have to be settled."""
+        self.in_hand -= 1
+        self.held -= delivery.size
+
     def acknowledge(self, delivery: Delivery, now: float) -> None:
         """Note a message that was handled well."""
         if not self.acks:
             self.acked_since = now
+        delivery.headers = delivery.raw = None  # not wanted any more
         self.acks.append(delivery)
 
     def drop(self, delivery: Delivery) -> bool:
         """Forget a delivery whose lease is lost; False if a process has it."""
         if delivery in self.backlog:
             self.backlog.remove(delivery)
-            self.in_hand -= 1
+            self.part(delivery)
             return True
         acks, decided = len(self.acks), len(self.decided)
         self.acks = [each for each in self.acks if each is not delivery]
@@ -93,19 +109,14 @@ class Intake:
             estimate = self.estimate_s * _MEMORY + seen * (1 - _MEMORY)
             self.estimate_s = max(_FLOOR_S, estimate, seen / 4)
 
-    def weigh(self, delivery: Delivery) -> None:
-        """Adjust the size to one more payload; a large one counts at once."""
-        self.size = max(len(delivery.raw), self.size * _MEMORY + len(delivery.raw) * (1 - _MEMORY))
-
     def wanted(self, slots: int, budget_s: float) -> int:
         """How many messages to lease now; 0 until enough are wanted to be worth a statement.
 
         slots: processes that can serve the queue; budget_s: handling time to keep in hand
         """
+        if self.room < MOST_BYTES // 4:
+            return 0
         most = min(self.settings.batch_size or MAX_BATCH, MAX_BATCH)
-        most = min(most, int(_MOST_BYTES / self.size) - self.in_hand)
-        if most < 1:
-            return 0 if self.in_hand else 1
         if self.is_async:
             room = slots * ASYNC_LIMIT - self.in_hand
             return min(most, room) if room >= min(most, ASYNC_LIMIT // 8) else 0

@@ -30,8 +30,9 @@ from pgmqgen.runtime.watchdog import Wait
 # Index scans whatever the statistics say: they are of no use on a queue's table.
 _SETTINGS = {"enable_seqscan": "off", "timezone": "UTC", "datestyle": "ISO"}
 
-Row = tuple[int, int, bytes, bytes, bytes | None, bytes | None]
-"""msg_id, read_ct, enqueued_at, vt, headers, message"""
+Row = tuple[int, int, bytes, bytes, bytes | None, bytes | None, bytes | None]
+"""msg_id, read_ct, enqueued_at, vt, what earlier leases recorded, headers, message; without the last
+two if it is large"""
 
 
 class LeaseStore:
@@ -82,14 +83,17 @@ class LeaseStore:
         ids: Sequence[int],
         read_counts: Sequence[int],
         quantity: int,
+        room: int,
     ) -> tuple[int, list[Row]]:
         """Acknowledge finished messages and lease at most `quantity` others.
+
+        room: bytes after which no further one is leased; large ones do not count
 
         Returns how many acknowledgements were still fenced, and the leased rows.
         """
         text = sql.EXCHANGE_ARCHIVING if settings.on_success == "archive" else sql.EXCHANGE
         parameters = _fence(ids, read_counts)
-        parameters["quantity"] = quantity
+        parameters["quantity"], parameters["room"] = quantity, room
         parameters["lease_s"] = settings.visibility_timeout
         rows = self._run(text, settings, parameters)
         leased = [row[1:] for row in rows if row[1] is not None]

@@ -92,8 +92,9 @@ class Leasing:
             row = self._store.lease_one(intake.settings, msg_id)
             if row is not None:
                 lease_until = now + intake.settings.visibility_timeout
-                intake.in_hand += 1
-                intake.backlog.append(self._delivery(intake, row, lease_until))
+                delivery = self._delivery(intake, row, lease_until)
+                intake.take(delivery)
+                intake.backlog.append(delivery)
 
     def _quantity(self, intake: Intake) -> int:
         """How many messages of a queue to lease now."""
@@ -134,7 +135,7 @@ class Leasing:
         acks = intake.acks
         ids, counts = [d.msg_id for d in acks], [d.read_ct for d in acks]
         asked_at = time.monotonic()
-        acknowledged, rows = self._store.exchange(settings, ids, counts, quantity)
+        acknowledged, rows = self._store.exchange(settings, ids, counts, quantity, intake.room)
         if quantity:
             intake.served_at = asked_at
         intake.acks = []
@@ -146,29 +147,28 @@ class Leasing:
             self._admit(intake, [self._delivery(intake, row, lease_until) for row in rows])
 
     def _delivery(self, intake: Intake, row: Row, lease_until: float) -> Delivery:
-        msg_id, read_ct, enqueued_at, visible_at, headers, raw = row
+        msg_id, read_ct, enqueued_at, visible_at, recorded, headers, raw = row
         return Delivery(
             number=intake.number,
             msg_id=msg_id,
             read_ct=read_ct,
-            account=self._account(intake, read_ct, headers),
+            account=self._account(intake, read_ct, recorded),
             enqueued_at=enqueued_at,
             visible_at=visible_at,
             headers=headers,
-            raw=b"null" if raw is None else raw,  # pgmq's column may be NULL
+            raw=raw,
             lease_until=lease_until,
         )
 
-    def _account(self, intake: Intake, read_ct: int, headers: bytes | None) -> Account:
+    def _account(self, intake: Intake, read_ct: int, recorded: bytes | None) -> Account:
         if self._shift.layouts[intake.settings.name].headers:
-            return read_account(read_ct, headers)
+            return read_account(read_ct, recorded)
         return count_leases(read_ct, intake.settings.max_attempts)
 
     def _admit(self, intake: Intake, deliveries: list[Delivery]) -> None:
         deliveries.sort(key=_by_id)
-        intake.in_hand += len(deliveries)
         for delivery in deliveries:
-            intake.weigh(delivery)
+            intake.take(delivery)
             if delivery.account.unexplained < SUSPECT_AFTER:
                 intake.backlog.append(delivery)
             else:
@@ -177,7 +177,7 @@ class Leasing:
     def _suspect(self, intake: Intake, delivery: Delivery) -> None:
         """A message whose leases ended unexplained: it is dead, or must run alone."""
         unexplained = delivery.account.unexplained
-        intake.in_hand -= 1
+        intake.part(delivery)
         if unexplained >= max(intake.settings.max_attempts, SUSPECT_AFTER + 1):
             text = f"{unexplained} leases ended without a word: it may kill the whole worker"
             self._settling.bury(delivery, Failure("crash", text))

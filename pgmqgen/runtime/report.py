@@ -48,16 +48,17 @@ class _NoControls:
 def parent_message(plan: Plan, delivery: Delivery) -> Message[Any]:
     """The message of a delivery, for a hook in the parent."""
     name = plan.settings[delivery.number].name
+    raw = delivery.raw or b"null"  # a large one is not here
     return Message(
         id=delivery.msg_id,
         queue=name,
-        payload=_payload(plan.registry[name], delivery.raw),
+        payload=_payload(plan.registry[name], raw),
         attempt=delivery.account.attempt,
         read_count=delivery.read_ct,
         enqueued_at=delivery.enqueued_at,
         visible_at=delivery.visible_at,
         headers=delivery.headers,
-        raw=delivery.raw,
+        raw=raw,
         controls=_NoControls(),
         ticket=0,
     )

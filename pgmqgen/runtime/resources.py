@@ -37,7 +37,7 @@ class Resources:
     def connection(self) -> psycopg.Connection:
         """The connection of the sync handlers, in autocommit mode."""
         if self._connection is None or self._connection.closed:
-            self._connection = self._require_connector().connect()
+            self._connection = self.connector.connect()
         return self._connection
 
     def live_connection(self) -> psycopg.Connection:
@@ -57,7 +57,7 @@ class Resources:
         """The connection that the async handlers share, in autocommit mode."""
         async with self._opening:
             if self._async_connection is None or self._async_connection.closed:
-                self._async_connection = await self._require_connector().connect_async()
+                self._async_connection = await self.connector.connect_async()
             return self._async_connection
 
     @asynccontextmanager
@@ -70,7 +70,7 @@ class Resources:
             if connection and not is_idle(connection) and not await answers_async(connection):
                 await connection.close()
                 connection = None
-            connection = connection or await self._require_connector().connect_async()
+            connection = connection or await self.connector.connect_async()
             try:
                 yield connection
             finally:
@@ -79,7 +79,9 @@ class Resources:
                 else:
                     await connection.close()
 
-    def _require_connector(self) -> Connector:
+    @property
+    def connector(self) -> Connector:
+        """What opens connections. Raises ConfigError if there is no database."""
         if self._connector is None:
             raise ConfigError("this context has no database")
         return self._connector

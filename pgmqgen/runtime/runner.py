@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from socket import socket
 from typing import Any
 
 from pgmqgen.errors import InvalidMessage, Violation
-from pgmqgen.runtime import progress, wire
+from pgmqgen.runtime import progress, sql, wire
 from pgmqgen.runtime.context import Context
 from pgmqgen.runtime.failure import describe
 from pgmqgen.runtime.hooks import Hooks, call_hook, overrides
@@ -49,7 +50,8 @@ _ERROR_LENGTH = 1_000
 class Desk:
     """One queue as this process serves it.
 
-    archive: the layout of its archive if handled messages go there
+    layout: of its tables
+    archives: whether handled messages go to its archive
     """
 
     number: int
@@ -58,7 +60,8 @@ class Desk:
     handler: Handler
     is_async: bool
     timeout_s: float
-    archive: Layout | None
+    layout: Layout
+    archives: bool
 
 
 class ControlLine:
@@ -111,10 +114,27 @@ class Runner:
             return False
         return True
 
+    def load(self, desk: Desk, job: wire.Job) -> wire.Job | Result:
+        """A job with headers and payload, also of a large message, or the result without them."""
+        if job[8] is not None:
+            return job
+        from pgmqgen.runtime.content import load_content
+
+        statement = sql.on_tables(sql.CONTENT, desk.name, desk.layout).encode()
+        try:
+            return load_content(self._resources.connector, statement, job) or Vetoed(0.0)
+        except ConnectionError as error:
+            log.warning("message %d of `%s` is given back: %s", job[2], desk.name, error)
+            return Vetoed(_VETO_DELAY_S)
+        except InvalidMessage as error:
+            return self._refuse(desk, job, error)
+        except Exception as error:
+            return Failed(describe(error))
+
     def open(self, desk: Desk, job: wire.Job) -> Message[Any] | Result:
         """Decode and validate; the message to handle, or the result if it must not be."""
         try:
-            payload = desk.contract.decode(job[8])
+            payload = desk.contract.decode(_raw(job))
         except InvalidMessage as error:
             return self._refuse(desk, job, error)
         except Exception as error:
@@ -131,7 +151,8 @@ class Runner:
     def context(self, desk: Desk, job: wire.Job, message: Message[Any]) -> Context:
         """What the handler of a message is given besides it."""
         entry = progress.Entry(self.record, job[1])
-        return Context(self._resources, message, archive=desk.archive, entry=entry)
+        archive = desk.layout if desk.archives else None
+        return Context(self._resources, message, archive=archive, entry=entry)
 
     def close(self, message: Message[Any], context: Context, error: BaseException | None) -> Result:
         """Turn the end of a handler into a result, through the hooks."""
@@ -161,10 +182,9 @@ class Runner:
         return Failed(Failure("timeout", error, stack))
 
     def _refuse(self, desk: Desk, job: wire.Job, error: InvalidMessage) -> Invalid:
-        try:
-            value = parse_json(job[8])
-        except InvalidMessage:
-            value = job[8]
+        value: Any = _raw(job)
+        with suppress(InvalidMessage):
+            value = parse_json(value)
         message = self._message(desk, job, value)
         decided = call_hook(self._hooks, "on_invalid", error.errors, message, desk.name)
         text = f"{len(error.errors)} violation(s) of the schema: {error.errors[0]}"
@@ -173,7 +193,7 @@ class Runner:
         return Invalid(failure, *_verdict(decided))
 
     def _message(self, desk: Desk, job: wire.Job, payload: Any) -> Message[Any]:
-        ticket, _, msg_id, read_count, attempt, enqueued_at, visible_at, headers, raw = job
+        ticket, _, msg_id, read_count, attempt, enqueued_at, visible_at, headers, _ = job
         return Message(
             id=msg_id,
             queue=desk.name,
@@ -183,10 +203,14 @@ class Runner:
             enqueued_at=enqueued_at,
             visible_at=visible_at,
             headers=headers,
-            raw=raw,
+            raw=_raw(job),
             controls=self._controls,
             ticket=ticket,
         )
+
+
+def _raw(job: wire.Job) -> bytes:
+    return job[8] or b"null"  # a large one that could not be loaded
 
 
 def _shorten(violation: Violation) -> Violation:

@@ -54,7 +54,7 @@ class Settling:
     def finish(self, delivery: Delivery, result: Result) -> None:
         """A delivery left the crew with `result`."""
         intake = self._intakes[delivery.number]
-        intake.in_hand -= 1
+        intake.part(delivery)
         if delivery.settled or delivery.lost:
             return
         if isinstance(result, Settled):
@@ -81,7 +81,7 @@ class Settling:
         """Give deliveries back, without an attempt."""
         for delivery in deliveries:
             intake = self._intakes[delivery.number]
-            intake.in_hand -= 1
+            intake.part(delivery)
             if not (delivery.settled or delivery.lost):
                 intake.decided.append((delivery, Release()))
 

@@ -76,7 +76,8 @@ class SyncSide:
             self._report(desk, completed, others, now - flushed_at)
 
     def _run_job(self, desk: Desk, job: wire.Job) -> Result:
-        message = self._runner.open(desk, job)
+        loaded = self._runner.load(desk, job)
+        message = self._runner.open(desk, loaded) if isinstance(loaded, tuple) else loaded
         if not isinstance(message, Message):
             return message
         context = self._runner.context(desk, job, message)
@@ -174,7 +175,7 @@ class AsyncSide:
     async def _run_job(self, desk: Desk, job: wire.Job) -> None:
         result: Message[Any] | Result = Vetoed(0.0)
         if self._runner.start(job, time.monotonic()):
-            result = self._runner.open(desk, job)
+            result = await self._open(desk, job)
         if isinstance(result, Message):
             result = await self._handle(desk, job, result)
         if isinstance(result, Completed):
@@ -187,6 +188,12 @@ class AsyncSide:
         if not self._flush_due:
             self._flush_due = True
             asyncio.get_running_loop().call_later(_ASYNC_FLUSH_AFTER_S, self._flush)
+
+    async def _open(self, desk: Desk, job: wire.Job) -> Message[Any] | Result:
+        loaded: wire.Job | Result = job
+        if job[8] is None:  # other handlers go on meanwhile
+            loaded = await asyncio.to_thread(self._runner.load, desk, job)
+        return self._runner.open(desk, loaded) if isinstance(loaded, tuple) else loaded
 
     async def _handle(self, desk: Desk, job: wire.Job, message: Message[Any]) -> Result:
         ticket, context = job[0], self._runner.context(desk, job, message)

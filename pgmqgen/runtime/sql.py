@@ -146,18 +146,56 @@ FROM pgmq.metrics(%s::text)
 _FENCED = "q.msg_id = fence.msg_id AND q.read_ct = fence.read_ct"
 _FENCE = "unnest(%(ids)s::bigint[], %(read_counts)s::int[]) AS fence (msg_id, read_ct)"
 
-_LEASED = """
+_LARGE = 1_000_000
+"""Bytes of text from which on a message or its headers are large: only a handler's process loads
+it, so that no message is too large for the parent of a worker."""
+
+
+def _weight(column: str) -> str:
+    """SQL for the bytes that a jsonb column is as text; null if that is large.
+
+    The text itself is made only if it matters. Under 2 kB, whatever is stored is short enough. Over
+    500 kB, its text may be longer than PostgreSQL can make one, so that it must not be asked for.
+    """
+    return (
+        f"CASE WHEN {column} IS NULL THEN 0 "
+        f"WHEN pg_column_size({column}) < 2000 THEN pg_column_size({column}) "
+        f"WHEN pg_column_size({column}) < 500000 "
+        f"THEN nullif(least(octet_length(({column})::text), {_LARGE}), {_LARGE}) END"
+    )
+
+
+_WEIGHT = f"{_weight('q.message')} + {_weight('{headers}')}"
+
+# What earlier leases have recorded stands apart: it must not be missed because the other headers are
+# large or hostile. Of a large message headers and payload are null.
+_TAKEN = f"""
+    SET vt = clock_timestamp() + make_interval(secs => %(lease_s)s::float8),
+        read_ct = q.read_ct + 1{{noted}}
+    WHERE q.msg_id = ANY (ARRAY (SELECT msg_id FROM chosen))
+    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt,
+        CASE WHEN q.read_ct > 1 AND pg_column_size({{headers}} -> 'x-pgmqgen') < {_LARGE}
+            THEN {{headers}} -> 'x-pgmqgen' END,
+        CASE WHEN q.msg_id <> ALL (ARRAY (SELECT msg_id FROM large)) THEN {{headers}} END,
+        CASE WHEN q.msg_id <> ALL (ARRAY (SELECT msg_id FROM large))
+            THEN coalesce(q.message, 'null') END
+"""
+
+_LEASED = f"""
 due AS (
-    SELECT msg_id FROM {queue}
-    WHERE vt <= now() AND msg_id <> ALL (%(ids)s::bigint[])
-    ORDER BY vt LIMIT %(quantity)s
+    SELECT q.msg_id, {_WEIGHT} AS weight FROM {{queue}} AS q
+    WHERE q.vt <= now() AND q.msg_id <> ALL (%(ids)s::bigint[])
+    ORDER BY q.vt LIMIT %(quantity)s
     FOR UPDATE SKIP LOCKED
+), large AS (
+    SELECT msg_id FROM due WHERE weight IS NULL
+), chosen AS (
+    SELECT msg_id FROM (
+        SELECT msg_id, weight, sum(weight) OVER (ROWS UNBOUNDED PRECEDING) AS total FROM due
+    ) AS weighed
+    WHERE coalesce(total - weight, 0) < %(room)s
 ), leased AS (
-    UPDATE {queue} AS q SET
-        vt = clock_timestamp() + make_interval(secs => %(lease_s)s::float8),
-        read_ct = q.read_ct + 1{noted}
-    WHERE q.msg_id = ANY (ARRAY (SELECT msg_id FROM due))
-    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, {headers}, q.message
+    UPDATE {{queue}} AS q{_TAKEN}
 )
 SELECT acknowledged.count, leased.*
 FROM (SELECT count(*) FROM settled) AS acknowledged LEFT JOIN leased ON true
@@ -181,12 +219,20 @@ WITH gone AS (
     DELETE FROM {{queue}} AS q USING {_FENCE} WHERE {_FENCED} RETURNING q.*
 ), settled AS ({_ARCHIVED}), {_LEASED}"""
 
-LEASE_ONE = """
-UPDATE {queue} AS q SET
-    vt = clock_timestamp() + make_interval(secs => %(lease_s)s::float8),
-    read_ct = q.read_ct + 1{noted}
-WHERE q.msg_id = %(msg_id)s AND q.vt <= now()
-RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, {headers}, q.message
+LEASE_ONE = f"""
+WITH chosen AS (
+    SELECT q.msg_id, {_WEIGHT} AS weight FROM {{queue}} AS q
+    WHERE q.msg_id = %(msg_id)s AND q.vt <= now() FOR UPDATE
+), large AS (
+    SELECT msg_id FROM chosen WHERE weight IS NULL
+)
+UPDATE {{queue}} AS q{_TAKEN}
+"""
+
+# What is left out of a large message when it is leased.
+CONTENT = """
+SELECT convert_to(({headers})::text, 'UTF8'), convert_to(q.message::text, 'UTF8')
+FROM {queue} AS q WHERE q.msg_id = %s AND q.read_ct = %s
 """
 
 DELETE_FENCED = f"""

@@ -40,8 +40,9 @@ DONE = 5  # (DONE, queue number, [ticket that completed, ...], [packed result, .
 # Child to parent and back, on the control socket
 CONTROL = 6  # (CONTROL, verb, ticket, seconds) -> (CONTROL, whether it was applied)
 
-Job = tuple[int, int, int, int, int, bytes, bytes, bytes | None, bytes]
-"""ticket, progress index, msg_id, read_ct, attempt, enqueued_at, vt, headers, message"""
+Job = tuple[int, int, int, int, int, bytes, bytes, bytes | None, bytes | None]
+"""ticket, progress index, msg_id, read_ct, attempt, enqueued_at, vt, headers, message; without the
+message, and so without the headers, if it is large"""
 
 
 def pack_frame(frame: Frame) -> bytes:

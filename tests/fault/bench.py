@@ -133,7 +133,7 @@ def as_message(delivery: Delivery) -> Message[Any]:
         enqueued_at=delivery.enqueued_at,
         visible_at=delivery.visible_at,
         headers=delivery.headers,
-        raw=delivery.raw,
+        raw=delivery.raw or b"",
         controls=_NoControls(),
         ticket=0,
     )

@@ -33,6 +33,7 @@ from pgmqgen.runtime.postgres import fetch
 from tests.fault.bench import LONG_S, MAX_ATTEMPTS, SETTINGS, WORKERS, Bench, as_message
 from tests.fault.model import ABSENT, TIME, Lease, Sent
 
+_ROOM = 1_000_000
 _PAYLOADS = [
     '"text \\u00e4 \\ud83d\\ude00"',
     '{"big": 123456789012345678901234567890.12345678901234567890, "b": 1e3, "a": [null, true]}',
@@ -142,7 +143,7 @@ class Machine(RuleBasedStateMachine):
         ids = [lease.delivery.msg_id for lease in acked]
         read_counts = [lease.delivery.read_ct for lease in acked]
         store = self.bench.stores[worker]
-        call = partial(store.exchange, SETTINGS[to], ids, read_counts, quantity)
+        call = partial(store.exchange, SETTINGS[to], ids, read_counts, quantity, _ROOM)
         answer = self._call(acked, call)
         if answer is not None:
             applied, rows = answer
@@ -325,13 +326,13 @@ class Machine(RuleBasedStateMachine):
         return [*dict.fromkeys([first, *(_picked(remembered, pick) for pick in chosen[1:])])]
 
     def _take(self, worker: int, row: Row) -> None:
-        msg_id, read_ct, enqueued_at, visible_at, headers, raw = row
+        msg_id, read_ct, enqueued_at, visible_at, recorded, headers, raw = row
         (message,) = (each for each in self.messages if each.id == msg_id)
         delivery = Delivery(
             number=0,
             msg_id=msg_id,
             read_ct=read_ct,
-            account=read_account(read_ct, headers),
+            account=read_account(read_ct, recorded),
             enqueued_at=enqueued_at,
             visible_at=visible_at,
             headers=headers,

@@ -162,6 +162,7 @@ def is_running(pid: int) -> bool:
 
 
 FAILURE = Failure("exception", "late")
+ROOM = 1_000_000
 
 
 def test_a_worker_that_lost_its_leases_changes_nothing(shop: Shop) -> None:
@@ -196,9 +197,9 @@ def test_every_settlement_is_fenced(shop: Shop) -> None:
         held_by_b = lease(b, QueueSettings(name="orders", visibility_timeout=60))
         assert held_by_b.read_ct == held_by_a.read_ct + 1
         before = shop.rows("q_orders")
-        assert a.exchange(settings, [held_by_a.msg_id], [held_by_a.read_ct], 5) == (0, [])
+        assert a.exchange(settings, [held_by_a.msg_id], [held_by_a.read_ct], 5, ROOM) == (0, [])
         archiving = QueueSettings(name="orders", on_success="archive")
-        assert a.exchange(archiving, [held_by_a.msg_id], [held_by_a.read_ct], 5) == (0, [])
+        assert a.exchange(archiving, [held_by_a.msg_id], [held_by_a.read_ct], 5, ROOM) == (0, [])
         for decision in (
             Delete(),
             Archive(),
@@ -229,7 +230,9 @@ def test_a_finished_message_whose_lease_has_just_run_out_is_not_leased_again(
     try:
         delivery = lease(store, settings)
         time.sleep(0.2)
-        acknowledged, rows = store.exchange(settings, [delivery.msg_id], [delivery.read_ct], 10)
+        acknowledged, rows = store.exchange(
+            settings, [delivery.msg_id], [delivery.read_ct], 10, ROOM
+        )
         assert acknowledged == 1
         assert [row[0] for row in rows] == [2]
         assert shop.count("q_orders") == 1
@@ -239,8 +242,8 @@ def test_a_finished_message_whose_lease_has_just_run_out_is_not_leased_again(
 
 
 def lease(store: LeaseStore, settings: QueueSettings) -> Delivery:
-    _, rows = store.exchange(settings, [], [], 1)
-    msg_id, read_ct, enqueued_at, visible_at, headers, raw = rows[0]
+    _, rows = store.exchange(settings, [], [], 1, ROOM)
+    msg_id, read_ct, enqueued_at, visible_at, _, headers, raw = rows[0]
     return Delivery(
         number=0,
         msg_id=msg_id,

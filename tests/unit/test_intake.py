@@ -7,11 +7,18 @@ from hypothesis import strategies as st
 
 from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime.delivery import Account, Delivery
-from pgmqgen.runtime.intake import ASYNC_LIMIT, MAX_BATCH, Intake
+from pgmqgen.runtime.intake import ASYNC_LIMIT, MAX_BATCH, MOST_BYTES, Intake
 
 
 def intake(**state: object) -> Intake:
     return Intake(number=0, settings=QueueSettings(name="q"), **state)  # type: ignore[arg-type]
+
+
+def delivery(*, raw: bytes | None) -> Delivery:
+    return Delivery(
+        number=0, msg_id=7, read_ct=2, account=Account(0, 0, 1), enqueued_at=b"", visible_at=b"",
+        headers=None, raw=raw, lease_until=0,
+    )  # fmt: skip
 
 
 def settled(state: Intake, seconds: float) -> Intake:
@@ -46,13 +53,21 @@ def test_async_handlers_fill_the_loop_up_to_its_limit() -> None:
 
 
 def test_large_payloads_are_leased_few_at_a_time() -> None:
-    for is_async in (False, True):
-        state = settled(intake(is_async=is_async, size=1024 * 1024), 0.00002)
-        assert state.wanted(2, 0.1) == 32
-        huge = settled(intake(is_async=is_async, size=200 * 1024 * 1024), 0.00002)
-        assert huge.wanted(2, 0.1) == 1
-        huge.in_hand = 1
-        assert huge.wanted(2, 0.1) == 0
+    state = settled(intake(), 0.00002)
+    held = [delivery(raw=b"x" * 2**20) for _ in range(14)]
+    for each in held:
+        state.take(each)
+    assert state.room == MOST_BYTES - 14 * 2**20
+    assert state.wanted(2, 0.1) == 0
+    for each in held:
+        state.part(each)
+    assert (state.room, state.wanted(2, 0.1)) == (MOST_BYTES, MAX_BATCH)
+
+
+def test_a_payload_that_is_not_here_takes_no_room() -> None:
+    state = intake()
+    state.take(delivery(raw=None))
+    assert (state.in_hand, state.room) == (1, MOST_BYTES)
 
 
 def test_one_slow_message_does_not_starve_a_fast_queue_for_long() -> None:
@@ -78,12 +93,8 @@ def test_what_is_wanted_stays_within_bounds(
 
 
 def test_an_intake_is_idle_when_all_is_settled() -> None:
-    state = intake()
-    delivery = Delivery(
-        number=0, msg_id=7, read_ct=2, account=Account(0, 0, 1), enqueued_at=b"", visible_at=b"",
-        headers=None, raw=b"1", lease_until=0,
-    )  # fmt: skip
+    state, done = intake(), delivery(raw=b"1")
     assert state.idle
-    state.acknowledge(delivery, 1.0)
+    state.acknowledge(done, 1.0)
     assert not state.idle
     assert ([d.msg_id for d in state.acks], state.acked_since) == ([7], 1.0)
