@@ -20,7 +20,7 @@ from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime.crew import Crew
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.intake import Intake, by_service
-from pgmqgen.runtime.lease import LeaseStore
+from pgmqgen.runtime.lease import LeaseStore, QueueGone
 from pgmqgen.runtime.leasing import Leasing
 from pgmqgen.runtime.limits import Absence
 from pgmqgen.runtime.settling import Settling
@@ -194,10 +194,19 @@ class Lane(threading.Thread):
         except DatabaseError as error:
             if not self._store.connected or error.sqlstate == _READ_ONLY:
                 raise  # another host may be the primary now
-            log.error("%s; queue `%s` rests for a second", error, intake.settings.name)
+            if isinstance(error, QueueGone):
+                self._forget(intake)
+            else:
+                log.error("%s; queue `%s` rests for a second", error, intake.settings.name)
             intake.rest_until = now + _REST_S
             intake.awake = False  # the scout says when there is something to lease again
             self._tell_read_error(error)
+
+    def _forget(self, intake: Intake) -> None:
+        self._shift.note_missing(intake.number)
+        if lost := self._leasing.forget(intake):
+            text = "queue `%s`: %d message(s) in hand are gone with it"
+            log.error(text, intake.settings.name, lost)
 
     # Stopping
 

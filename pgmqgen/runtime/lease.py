@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import orjson
 
+from pgmqgen.errors import DatabaseError
 from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.connector import Connector
@@ -33,6 +34,13 @@ _SETTINGS = {"enable_seqscan": "off", "timezone": "UTC", "datestyle": "ISO"}
 Row = tuple[int, int, bytes, bytes, bytes | None, bytes | None, bytes | None]
 """msg_id, read_ct, enqueued_at, vt, what earlier leases recorded, headers, message; without the last
 two if it is large"""
+
+NO_TABLE = frozenset({"42P01", "3F000"})
+"""SQLSTATEs of a table, or its schema, that is not there."""
+
+
+class QueueGone(DatabaseError):
+    """A queue was dropped, and with it all that it held."""
 
 
 class LeaseStore:
@@ -166,7 +174,20 @@ class LeaseStore:
                 archive=_parameterised("a", settings.name),
                 dlq=_parameterised("q", settings.dlq),
             )
-        return self._execute(statement, parameters, settings.name)
+        try:
+            return self._execute(statement, parameters, settings.name)
+        except DatabaseError as error:
+            if error.sqlstate in NO_TABLE:
+                self._name_missing(settings, error)
+            raise
+
+    def _name_missing(self, settings: QueueSettings, error: DatabaseError) -> None:
+        """Say whether it is the queue that is gone, or only its dead-letter queue."""
+        if not self.columns(settings.name):
+            raise QueueGone(error.message, hint=error.hint, sqlstate=error.sqlstate) from error
+        if not self.columns(settings.dlq):
+            message = f"queue `{settings.dlq}` does not exist"
+            raise DatabaseError(message, hint=error.hint, sqlstate=error.sqlstate) from error
 
     def _execute(self, statement: str, parameters: Any, queue: str) -> list[tuple[Any, ...]]:
         assert self._session is not None

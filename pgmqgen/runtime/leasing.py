@@ -63,18 +63,15 @@ class Leasing:
         intake.extended_at = now
         due = [
             delivery
-            for delivery in (
-                *intake.backlog,
-                *self._crew.deliveries(),
-                *intake.acks,
-                *(delivery for delivery, _ in intake.decided),
-            )
-            if delivery.number == intake.number
-            and not (delivery.settled or delivery.lost)
-            and delivery.lease_until - now < lease_s * 2 / 3
+            for delivery in self._leased(intake)
+            if delivery.lease_until - now < lease_s * 2 / 3
         ]
         if due:
             self._extend(intake, due, now)
+
+    def forget(self, intake: Intake) -> int:
+        """The queue is gone, and with it every lease; return how many were in hand."""
+        return sum(self._lose(intake, delivery) for delivery in self._leased(intake))
 
     def run_solo(self, lane: Hashable, now: float, may_lease: bool) -> None:
         """Take part in running suspects alone: one at a time, when every lane is quiet."""
@@ -185,6 +182,16 @@ class Leasing:
             intake.decided.append((delivery, Release()))
             self._shift.gate.add(intake.number, delivery.msg_id)
 
+    def _leased(self, intake: Intake) -> list[Delivery]:
+        """What this lane holds a lease of, wherever it is."""
+        held = (
+            *intake.backlog,
+            *self._crew.deliveries(),
+            *intake.acks,
+            *(delivery for delivery, _ in intake.decided),
+        )
+        return [d for d in held if d.number == intake.number and not (d.settled or d.lost)]
+
     def _extend(self, intake: Intake, deliveries: list[Delivery], now: float) -> None:
         settings = intake.settings
         held = self._store.extend(settings, deliveries, settings.visibility_timeout)
@@ -194,16 +201,17 @@ class Leasing:
                 delivery.lease_until = now + settings.visibility_timeout
         locked = self._store.find_held(settings, others) if others else set()
         for delivery in others:
-            if delivery.key not in locked:
-                self._lose(intake, delivery)
+            if delivery.key not in locked and self._lose(intake, delivery):
+                text = "message %d of `%s`: its lease was lost"
+                log.warning(text, delivery.msg_id, settings.name)
 
-    def _lose(self, intake: Intake, delivery: Delivery) -> None:
+    def _lose(self, intake: Intake, delivery: Delivery) -> bool:
+        """Let go of a delivery; False if its handler settles it itself."""
         if not intake.drop(delivery) and not self._crew.lose(delivery):
-            return
-        name = intake.settings.name
-        log.warning("message %d of `%s`: its lease was lost", delivery.msg_id, name)
-        self._shift.count(name, "lease_lost")
+            return False
+        self._shift.count(intake.settings.name, "lease_lost")
         delivery.lost = True
+        return True
 
 
 def _by_id(delivery: Delivery) -> int:

@@ -11,7 +11,7 @@ import logging
 import select
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from socket import socketpair
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.lane import Lane
+from pgmqgen.runtime.lease import NO_TABLE
 from pgmqgen.runtime.limits import Absence
 from pgmqgen.runtime.session import Session
 from pgmqgen.runtime.shift import Shift
@@ -116,14 +117,12 @@ class Scout(threading.Thread):
     def _look(self, session: Session, numbers: Sequence[int]) -> list[tuple[int, float | None]]:
         """Look at queues in one statement; one by one if a queue among them is in trouble."""
         try:
-            found = self._ask(session, numbers)
+            return self._ask(session, numbers)
         except DatabaseError as error:
             if session.closed:
                 raise
             log.debug("%s; looking at each queue", error)
             return [row for number in numbers for row in self._look_at_one(session, number)]
-        self._troubled.difference_update(numbers)
-        return found
 
     def _look_at_one(self, session: Session, number: int) -> list[tuple[int, float | None]]:
         try:
@@ -131,17 +130,23 @@ class Scout(threading.Thread):
         except DatabaseError as error:
             if session.closed:
                 raise
-            if number not in self._troubled:
+            if error.sqlstate in NO_TABLE:
+                self._shift.note_missing(number)
+                self._troubled.discard(number)  # it holds nothing
+            elif number not in self._troubled:
                 log.error("%s; queue `%s` is left alone", error, self._settings[number].name)
                 self._troubled.add(number)
             return []
 
-    def _ask(self, session: Session, numbers: Iterable[int]) -> list[tuple[int, float | None]]:
+    def _ask(self, session: Session, numbers: Sequence[int]) -> list[tuple[int, float | None]]:
         parts = (
             sql.NEXT_DUE.format(number=n, queue=sql.table("q", self._settings[n].name))
             for n in numbers
         )
-        return session.execute(" UNION ALL ".join(parts))
+        found = session.execute(" UNION ALL ".join(parts))
+        self._troubled.difference_update(numbers)
+        self._shift.note_found(numbers)
+        return found
 
     def _wake(self, numbers: Collection[int]) -> None:
         if not numbers:

@@ -13,7 +13,7 @@ from pgmqgen.runtime import wire
 from pgmqgen.runtime.delivery import Delivery
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.intake import Intake
-from pgmqgen.runtime.lease import LeaseStore
+from pgmqgen.runtime.lease import LeaseStore, QueueGone
 from pgmqgen.runtime.outcome import (
     Archive,
     Completed,
@@ -99,7 +99,7 @@ class Settling:
             try:
                 self._settle_alike(intake, decided)
             except DatabaseError as error:
-                if not self._store.connected:
+                if not self._store.connected or isinstance(error, QueueGone):
                     raise
                 if (error.sqlstate or "")[:2] not in _REFUSALS:  # a lock, a full disk: it passes
                     log.error("%s; trying again in %g s", error, _AGAIN_S)

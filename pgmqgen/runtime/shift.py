@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,8 @@ from pgmqgen.runtime.hooks import Hooks, overrides
 from pgmqgen.runtime.layout import Layout
 from pgmqgen.runtime.plan import Plan
 from pgmqgen.runtime.solo import SoloGate
+
+log = logging.getLogger("pgmqgen.worker")
 
 Event = Callable[[], None]
 _EVENTS_BEHIND = 10_000
@@ -30,6 +33,7 @@ class Shift:
     layouts: of the tables of each queue, once the database was looked at
     generation: processes that were started in an earlier one are to be replaced
     retry_at: monotonic time by which the last retry that this worker scheduled is due
+    missing: numbers of the queues that were dropped meanwhile
     """
 
     plan: Plan
@@ -44,6 +48,7 @@ class Shift:
     failure: PgmqgenError | None = None
     generation: int = 0
     retry_at: float = 0.0
+    missing: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -69,6 +74,19 @@ class Shift:
         """Note that a message of this worker is due again at the monotonic time `due`."""
         with self._lock:
             self.retry_at = max(self.retry_at, due)
+
+    def note_missing(self, number: int) -> None:
+        """Say once that a queue was dropped."""
+        with self._lock:
+            if number not in self.missing:
+                self.missing.add(number)
+                name = self.plan.settings[number].name
+                log.error("queue `%s` does not exist any more; the other queues go on", name)
+
+    def note_found(self, numbers: Iterable[int]) -> None:
+        """These queues are there, perhaps again."""
+        with self._lock:
+            self.missing.difference_update(numbers)
 
     def fail(self, error: PgmqgenError) -> None:
         """End the worker because of an error that no retry can mend."""

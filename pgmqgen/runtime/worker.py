@@ -260,7 +260,12 @@ class Worker:
     def _left_behind(self) -> dict[str, tuple[int, int]]:
         store = self._open_store()
         try:
-            found = {s.name: store.left_behind(s) for s in self._shift.plan.settings}
+            there = (
+                settings
+                for number, settings in enumerate(self._shift.plan.settings)
+                if number not in self._shift.missing
+            )
+            found = {settings.name: store.left_behind(settings) for settings in there}
             return {name: counts for name, counts in found.items() if any(counts)}
         except DatabaseError as error:
             log.warning("could not count what is left: %s", error)

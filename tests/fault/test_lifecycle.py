@@ -170,18 +170,38 @@ def test_ctrl_c_at_any_moment_ends_a_worker_without_a_traceback(shop: Shop, wait
     assert "Traceback" not in shop.logs()
 
 
+_GONE = "queue `bills` does not exist any more; the other queues go on"
+
+
 def test_a_queue_dropped_while_running_does_not_stop_the_others(shop: Shop) -> None:
     shop.add_queues({"orders": {}, "bills": {}})
     worker = shop.start()
     shop.wait_for(lambda: "ready" in shop.logs())
     shop.execute("SELECT pgmq.drop_queue('bills')")
-    time.sleep(0.5)
+    shop.wait_for(lambda: _GONE in shop.logs())
     for number in range(5):
         shop.send("orders", [{"id": number, "do": "pass"}])
         shop.wait_for_line("end", "orders", after=number, timeout_s=3)
+    shop.execute("SELECT pgmq.create('bills')")
+    shop.send("bills", [{"id": 5, "do": "pass"}])
+    shop.wait_for_line("end", "bills", after=0, timeout_s=3)
     worker.terminate()
     assert worker.wait(10) == 0
-    assert "queue `bills` is left alone" in shop.logs()
+    assert shop.logs().count("does not exist") == 1
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_messages_of_a_dropped_queue_hold_up_no_end(shop: Shop, asynchronous: bool) -> None:
+    shop.add_queues({"orders": {}, "bills": {"asynchronous": asynchronous}})
+    shop.send("bills", [{"id": 1, "do": "sleep", "seconds": 1}, {"id": 2, "do": "raise"}])
+    shop.send("orders", [{"id": 3, "do": "sleep", "seconds": 2}])
+    worker = shop.start(until_empty=True, processes=3)
+    shop.wait_for(lambda: {line.id for line in shop.ledger("begin")} == {1, 2, 3})
+    shop.execute("SELECT pgmq.drop_queue('bills')")
+    assert worker.wait(6) == 0, shop.logs()
+    assert shop.logs().count(_GONE) == 1
+    assert "message(s) in hand are gone with it" in shop.logs()
+    assert shop.count("q_orders") == 0
 
 
 def test_a_worker_whose_handlers_load_slowly_stops_at_once(shop: Shop) -> None:
