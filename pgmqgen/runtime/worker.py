@@ -205,6 +205,7 @@ class Worker:
             self._run_events(lanes, scout)
         finally:
             self.stop()
+            _wake(lanes)  # what has not begun is given back at once
             for lane in lanes:
                 while lane.is_alive():
                     lane.wake()
@@ -235,8 +236,7 @@ class Worker:
 
     def _open(self, lanes: list[Lane]) -> None:
         self._shift.open.set()
-        for lane in lanes:
-            lane.wake()
+        _wake(lanes)
 
     def _run_event(self, timeout_s: float) -> None:
         try:
@@ -317,6 +317,11 @@ class Worker:
 
 def _listing(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def _wake(lanes: Iterable[Lane]) -> None:
+    for lane in lanes:
+        lane.wake()
 
 
 def _nothing() -> None:

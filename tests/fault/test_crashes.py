@@ -106,6 +106,33 @@ def test_sigterm_gives_back_what_has_not_begun(shop: Shop) -> None:
     assert {line.attempt for line in shop.ledger()} == {1}
 
 
+def test_what_has_not_begun_is_visible_within_100_ms(shop: Shop) -> None:
+    """By the server's clock; a machine that is busy with other things gets three tries."""
+    shop.add_queues({"orders": {"visibility_timeout": 300.0}})
+    took_s = [_seconds_to_give_back(shop)]
+    while took_s[-1] > 0.1 and len(took_s) < 3:
+        took_s.append(_seconds_to_give_back(shop))
+    assert min(took_s) <= 0.1, took_s
+
+
+def _seconds_to_give_back(shop: Shop) -> float:
+    """From a worker's first signal until the last of what it had not begun was visible again."""
+    shop.execute("SELECT pgmq.purge_queue('orders')")
+    begun = len(shop.ledger("begin"))
+    shop.send("orders", [{"id": i, "do": "sleep", "seconds": 0.001} for i in range(100)])
+    shop.send("orders", [{"id": 100, "do": "sleep", "seconds": 0.5} for _ in range(2)])
+    shop.send("orders", [{"id": i, "do": "sleep", "seconds": 0.001} for i in range(200, 400)])
+    worker = shop.start()
+    shop.wait_for(lambda: any(line.id == 100 for line in shop.ledger("begin")[begun:]))
+    ((told_at,),) = shop.execute("SELECT clock_timestamp()")
+    worker.terminate()
+    assert worker.wait(10) == 0
+    given_back = "SELECT extract(epoch FROM max(vt) - %s)::float8 FROM pgmq.q_orders WHERE vt > %s"
+    ((seconds,),) = shop.execute(given_back, told_at, told_at)
+    assert seconds, "there was nothing to give back"
+    return float(seconds)
+
+
 def test_a_second_signal_stops_at_once_and_gives_back(shop: Shop) -> None:
     shop.add_queues({"orders": {"visibility_timeout": 300.0}})
     shop.send("orders", [{"id": i, "do": "sleep", "seconds": 60} for i in range(10)])
