@@ -244,6 +244,8 @@ def _failure_header(
         "error": _storable(failure.error),
         "attempts": delivery.account.attempt,
     }
+    if failure.unexplained:
+        header |= {"attempts": delivery.account.attempts, "unexplained": failure.unexplained}
     if failure.traceback is not None:
         header["traceback"] = _storable(failure.traceback)
     if failure.errors:

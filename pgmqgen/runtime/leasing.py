@@ -177,7 +177,7 @@ class Leasing:
         intake.part(delivery)
         if unexplained >= max(intake.settings.max_attempts, SUSPECT_AFTER + 1):
             text = f"{unexplained} leases ended without a word: it may kill the whole worker"
-            self._settling.bury(delivery, Failure("crash", text))
+            self._settling.bury(delivery, Failure("crash", text, unexplained=unexplained))
         else:
             intake.decided.append((delivery, Release()))
             self._shift.gate.add(intake.number, delivery.msg_id)

@@ -56,12 +56,14 @@ class Failure:
     """Why a message failed, as it is kept beside a dead or archived message.
 
     error: one line; traceback: shortened text or None; errors: violations of an invalid message
+    unexplained: how many leases ended without a word, if that is why; it was not tried again then
     """
 
     reason: Reason
     error: str
     traceback: str | None = None
     errors: tuple[Violation, ...] = ()
+    unexplained: int = 0
 
 
 @dataclass(frozen=True, slots=True)

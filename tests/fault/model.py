@@ -26,8 +26,8 @@ TIME: Final = "some time"
 """Stands for `enqueued_at` and `failed_at` of a reserved header."""
 
 _OF_AN_END = {
-    "attempts", "releases", "queue", "msg_id", "enqueued_at", "failed_at", "reason", "error",
-    "traceback", "errors",
+    "attempts", "releases", "unexplained", "queue", "msg_id", "enqueued_at", "failed_at", "reason",
+    "error", "traceback", "errors",
 }  # fmt: skip
 
 

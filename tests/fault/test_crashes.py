@@ -158,7 +158,8 @@ def test_a_message_that_kills_its_host_ends_in_the_dead_letters(shop: Shop) -> N
         if code == 0 and not shop.count("q_orders"):
             break
     assert list(reserved(shop, "q_orders_dlq")) == [50]
-    assert reserved(shop, "q_orders_dlq")[50]["reason"] == "crash"
+    kept = reserved(shop, "q_orders_dlq")[50]
+    assert (kept["reason"], kept["attempts"], kept["unexplained"]) == ("crash", 0, 4)
     begun = [line for line in shop.ledger("begin") if line.id == 50]
     assert len(begun) == 4
     assert {line.attempt for line in shop.ledger()} == {1}
