@@ -144,10 +144,10 @@ class LeaseStore:
             parameters["patches"] = [orjson.dumps(patch).decode() for patch in patches]
         return len(self._run(text, settings, parameters))
 
-    def columns(self, queue: str) -> set[str]:
-        """Columns of the queue's table; none if there is no such table."""
+    def columns(self, queue: str, prefix: str = "q") -> set[str]:
+        """Columns of the queue's table, or of its archive `a`; none if there is no such table."""
         self.connect()
-        name = sql.table("q", queue)
+        name = sql.table(prefix, queue)
         return {row[0] for row in self._execute(sql.COLUMNS, (name,), queue)}
 
     def left_behind(self, settings: QueueSettings) -> tuple[int, int]:
@@ -182,12 +182,17 @@ class LeaseStore:
             raise
 
     def _name_missing(self, settings: QueueSettings, error: DatabaseError) -> None:
-        """Say whether it is the queue that is gone, or only its dead-letter queue."""
+        """Say whether it is the queue that is gone, or only where its messages go."""
         if not self.columns(settings.name):
             raise QueueGone(error.message, hint=error.hint, sqlstate=error.sqlstate) from error
-        if not self.columns(settings.dlq):
-            message = f"queue `{settings.dlq}` does not exist"
-            raise DatabaseError(message, hint=error.hint, sqlstate=error.sqlstate) from error
+        beside = {
+            f"queue `{settings.dlq}`": self.columns(settings.dlq),
+            f"the archive of queue `{settings.name}`": self.columns(settings.name, "a"),
+        }
+        for what, columns in beside.items():
+            if not columns:
+                message = f"{what} does not exist"
+                raise DatabaseError(message, hint=error.hint, sqlstate=error.sqlstate) from error
 
     def _execute(self, statement: str, parameters: Any, queue: str) -> list[tuple[Any, ...]]:
         assert self._session is not None

@@ -115,16 +115,18 @@ class Settling:
             if not self._store.connected:
                 raise
             delivery, decision = pair
-            text = "message %d of `%s`: %s"
-            log.error(text, delivery.msg_id, intake.settings.name, error)
+            where, why = (delivery.msg_id, intake.settings.name), _advice(error)
             match decision:
                 case DeadLetter(failure) | Archive(Failure() as failure):
                     # Put back, with the attempt recorded: it must hold up nothing else.
+                    text = "message %d of `%s` is kept, and tried again in %g s: %s"
+                    log.error(text, *where, _REFUSED_S, why)
                     intake.decided[intake.decided.index(pair)] = (
                         delivery,
                         Reschedule(_REFUSED_S, failure),
                     )
                 case _:
+                    log.error("message %d of `%s`: %s", *where, why)
                     intake.settle_at = now + _AGAIN_S
 
     def _settle_alike(self, intake: Intake, decided: list[tuple[Delivery, Decision]]) -> None:
@@ -203,6 +205,10 @@ class Settling:
             call_hook(self._shift.hooks, hook, message, *details)
 
         self._shift.post(hook, call)
+
+
+def _advice(error: DatabaseError) -> str:
+    return f"{error}: {error.hint}" if error.hint else str(error)
 
 
 def _kind(decision: Decision) -> str:

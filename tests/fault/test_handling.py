@@ -260,6 +260,22 @@ def test_a_dead_letter_queue_that_is_gone_holds_up_nothing_else(shop: Shop, othe
     (kept,) = shop.rows("q_orders")
     assert header(kept)["attempts"] == 1
     assert attempts(shop, 0) == [1]
+    told = (
+        "is kept, and tried again in 60 s: queue `orders_dlq` does not exist: run `pgmqgen migrate`"
+    )
+    assert shop.logs().count(told) == 1
+
+
+def test_an_archive_that_is_gone_is_named(shop: Shop) -> None:
+    orders(shop, max_attempts=1, on_failure="archive")
+    shop.execute("DROP TABLE pgmq.a_orders")
+    shop.send("orders", [{"id": 0, "do": "raise"}])
+    worker = shop.start()
+    told = "is kept, and tried again in 60 s: the archive of queue `orders` does not exist"
+    shop.wait_for(lambda: told in shop.logs())
+    worker.terminate()
+    assert worker.wait(10) == 0
+    assert shop.count("q_orders") == 1
 
 
 def test_a_handler_that_ends_the_event_loop_ends_its_process_only(shop: Shop) -> None:
