@@ -11,10 +11,10 @@ import logging
 import select
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from socket import socketpair
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime import sql
@@ -161,9 +161,8 @@ class Scout(threading.Thread):
 
         connection = session.connection
         listening = self._listens and session.kept
-        watched: list[Any] = [self._wake_read, *([connection] if listening else [])]
-        readable, _, _ = select.select(watched, [], [], seconds)
-        if connection in readable:
+        watched = [self._wake_read.fileno(), *([connection.fileno()] if listening else [])]
+        if _ready(watched, seconds) - {watched[0]}:
             with translating_errors():
                 for _ in connection.notifies(timeout=0):
                     pass
@@ -207,5 +206,13 @@ class Scout(threading.Thread):
         self._disconnect()
         if self._absence.is_too_long():
             self._shift.fail(error)
-        select.select([self._wake_read], [], [], self._pause_s)
+        _ready([self._wake_read.fileno()], self._pause_s)
         self._pause_s = min(_LONGEST_PAUSE_S, self._pause_s * 2)
+
+
+def _ready(fds: Iterable[int], seconds: float) -> set[int]:
+    """Wait until some descriptors are readable or closed; those. Unlike select(), of any number."""
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    return {fd for fd, _ in poll.poll(seconds * 1000)}

@@ -225,9 +225,10 @@ class AsyncSide:
 
 def _send_now(sock: socket, data: bytes) -> None:
     """Send on a non-blocking socket, waiting while the parent is slow to read."""
-    view = memoryview(data)
+    view, poll = memoryview(data), select.poll()
+    poll.register(sock, select.POLLOUT)
     while view:
         try:
             view = view[sock.send(view) :]
         except BlockingIOError:
-            select.select([], [sock], [])
+            poll.poll()
