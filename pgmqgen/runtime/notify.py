@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from socket import socketpair
-from typing import TYPE_CHECKING
 
 from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime import sql
@@ -25,9 +24,6 @@ from pgmqgen.runtime.limits import Absence
 from pgmqgen.runtime.session import Session
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.watchdog import Wait
-
-if TYPE_CHECKING:
-    from psycopg import Notify
 
 log = logging.getLogger("pgmqgen.worker")
 
@@ -55,7 +51,6 @@ class Scout(threading.Thread):
         self._number_of = {s.name: number for number, s in enumerate(self._settings)}
         self._listens = any(settings.notify for settings in self._settings)
         self._session: Session | None = None
-        self._notified: set[int] = set()
         self._troubled: set[int] = set()
         self._interval_s = _SHORTEST_S
         self._active_at = time.monotonic()
@@ -156,23 +151,23 @@ class Scout(threading.Thread):
             lane.wake(numbers)
 
     def _wait(self, session: Session, seconds: float) -> None:
-        """Sleep, but for `stop` and for notifications."""
+        """Sleep, but for `stop` and for notifications, which may have come with the last answer."""
+        listening = self._listens and session.kept
+        notified = self._take_notified(session) if listening else set()
+        if not notified:
+            connection = session.connection
+            watched = [self._wake_read.fileno(), *([connection.fileno()] if listening else [])]
+            if _ready(watched, seconds) - {watched[0]}:
+                notified = self._take_notified(session)
+        self._wake(notified)
+
+    def _take_notified(self, session: Session) -> set[int]:
+        """The queues whose notifications have come."""
         from pgmqgen.runtime.postgres import translating_errors
 
-        connection = session.connection
-        listening = self._listens and session.kept
-        watched = [self._wake_read.fileno(), *([connection.fileno()] if listening else [])]
-        if _ready(watched, seconds) - {watched[0]}:
-            with translating_errors():
-                for _ in connection.notifies(timeout=0):
-                    pass
-        self._wake(self._notified)
-        self._notified = set()
-
-    def _on_notify(self, notify: Notify) -> None:
-        number = self._number_of.get(notify.payload)
-        if number is not None:
-            self._notified.add(number)
+        with translating_errors():
+            names = {notify.payload for notify in session.connection.notifies(timeout=0)}
+        return {self._number_of[name] for name in names if name in self._number_of}
 
     def _connect(self) -> Session:
         if self._session is None or self._session.closed:
@@ -189,7 +184,6 @@ class Scout(threading.Thread):
             return
         from pgmqgen.runtime.postgres import translating_errors
 
-        session.connection.add_notify_handler(self._on_notify)
         with translating_errors(), self.wait.on(session.connection):
             session.connection.execute(sql.LISTEN)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,14 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgmqgen import local
 from pgmqgen.local import cluster
-from pgmqgen.local.programs import run
+from pgmqgen.local.programs import give_to_server, run
 from tests.fault.harness import Shop
 from tests.fault.proxy import Proxy
 
 _RECOVERY_S = 5.0
+_END = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'pgmqgen%%'"
+)
 
 
 @pytest.fixture
@@ -116,9 +120,8 @@ def test_a_server_that_became_read_only(shop: Shop) -> None:
     _send(shop, 0, 10)
     shop.wait_for(lambda: len(_handled(shop)) == 10)
     name = shop.execute("SELECT current_database()")[0][0]
-    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'pgmqgen%%'"
     shop.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-    shop.execute(ended)
+    shop.execute(_END)
     writable = make_conninfo(shop.url, options="-c default_transaction_read_only=off")
     with psycopg.connect(writable, autocommit=True) as connection:
         connection.execute('SELECT pgmq.send(\'orders\', \'{"id": 10, "do": "pass"}\')')
@@ -128,3 +131,135 @@ def test_a_server_that_became_read_only(shop: Shop) -> None:
     shop.wait_for(lambda: len(_handled(shop)) == 11, timeout_s=10)
     worker.terminate()
     assert worker.wait(20) == 0
+
+
+def test_a_smart_stop_waits_for_the_workers(own_server: Shop, local_directory: Path) -> None:
+    """It lets those that are connected go on, and nobody in: a worker that comes waits, too."""
+    shop, data = own_server, local_directory / "data"
+    first = shop.start()
+    shop.wait_for(lambda: "ready" in shop.logs())
+    sender = psycopg.connect(shop.url, autocommit=True)
+    run(data, "pg_ctl", "stop", "-D", str(data), "-m", "smart", "-W")
+    second = shop.start()
+    shop.wait_for(lambda: "the database system is shutting down; trying again" in shop.logs())
+    with sender:
+        sender.execute('SELECT pgmq.send(\'orders\', \'{"id": 1, "do": "pass"}\')')
+    shop.wait_for(lambda: _handled(shop) == {1})
+    first.terminate()
+    assert first.wait(20) == 0
+    shop.wait_for(lambda: cluster.find_postmaster(data) is None)
+    cluster.start(data)
+    back_at = time.time()
+    _send(shop, 2, 1)
+    shop.wait_for(lambda: _handled(shop) == {1, 2})
+    assert shop.ledger("begin")[-1].at - back_at < _RECOVERY_S
+    second.terminate()
+    assert second.wait(20) == 0
+
+
+def test_too_many_connections(own_server: Shop, local_directory: Path) -> None:
+    shop, data = own_server, local_directory / "data"
+    shop.execute("ALTER SYSTEM SET max_connections = 20")
+    cluster.stop(data)
+    cluster.start(data)
+    worker = shop.start()
+    shop.wait_for(lambda: "ready" in shop.logs())
+    _send(shop, 0, 2000)
+    shop.wait_for(lambda: len(_handled(shop)) > 100)
+    with contextlib.ExitStack() as others:
+        _take_all_connections(shop, others)
+        time.sleep(1)
+    freed_at = time.time()
+    shop.wait_for(lambda: len(_handled(shop)) == 2000)
+    first = min(line.at for line in shop.ledger("begin") if line.at > freed_at)
+    assert first - freed_at < _RECOVERY_S
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert "sorry, too many clients already; trying again in" in shop.logs()
+    assert "Traceback" not in shop.logs()
+    assert "Warning" not in shop.logs()
+
+
+def _take_all_connections(shop: Shop, others: contextlib.ExitStack) -> None:
+    """Leave the worker none."""
+    first = others.enter_context(psycopg.connect(shop.url, autocommit=True))
+    ended = [(True,)]
+    while ended:
+        ended = first.execute(_END.encode(), []).fetchall()
+        with contextlib.suppress(psycopg.OperationalError):
+            while True:
+                others.enter_context(psycopg.connect(shop.url))
+
+
+def _lock_up(shop: Shop, data: Path) -> str:
+    """Have a role `shop` give its password; the URL with it."""
+    rules = data / "pg_hba.conf"
+    rules.write_text("local all shop scram-sha-256\n" + rules.read_text())
+    shop.execute("CREATE ROLE shop SUPERUSER LOGIN PASSWORD 'first'")
+    shop.execute("SELECT pg_reload_conf()")
+    return make_conninfo(shop.url, user="shop", password="first")
+
+
+def test_a_password_that_is_changed(own_server: Shop, local_directory: Path) -> None:
+    shop = own_server
+    url = _lock_up(shop, local_directory / "data")
+    worker = shop.start(database_url=url)
+    shop.wait_for(lambda: "ready" in shop.logs())
+    shop.execute("ALTER ROLE shop PASSWORD 'second'")
+    _send(shop, 0, 10)
+    shop.wait_for(lambda: len(_handled(shop)) == 10)  # who is connected stays so
+    shop.execute(_END)
+    shop.wait_for(lambda: 'password authentication failed for user "shop"; trying' in shop.logs())
+    _send(shop, 10, 1)
+    short = shop.start(database_url=url, fail_after=0.5)
+    assert short.wait(10) == 1
+    shop.execute("ALTER ROLE shop PASSWORD 'first'")
+    changed_at = time.time()
+    shop.wait_for(lambda: len(_handled(shop)) == 11)
+    assert shop.ledger("begin")[-1].at - changed_at < _RECOVERY_S
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert "Warning" not in shop.logs()
+
+
+@pytest.fixture
+def standby(own_server: Shop, local_directory: Path) -> Iterator[Path]:
+    """The data of a streaming standby of the test's server."""
+    data = local_directory / "standby" / "data"
+    primary = f"host={local_directory / 'data'} port={cluster.PORT} user=postgres"
+    data.parent.mkdir(mode=0o711)
+    give_to_server(data.parent)
+    run(data.parent, "pg_basebackup", "-D", str(data), "-d", primary, "-R", "-c", "fast")
+    (data / f".s.PGSQL.{cluster.PORT}.lock").unlink()  # it was copied
+    cluster.start(data)
+    yield data
+    cluster.stop(data)
+
+
+def test_a_failover_to_a_standby(own_server: Shop, local_directory: Path, standby: Path) -> None:
+    """One worker knows both addresses, the other one only that of the standby, which is read-only."""
+    shop, primary = own_server, local_directory / "data"
+    both = make_conninfo(
+        shop.url, host=f"{standby},{primary}", target_session_attrs="read-write", connect_timeout=2
+    )
+    worker = shop.start(database_url=both)
+    _send(shop, 0, 1000)
+    shop.wait_for(lambda: len(_handled(shop)) == 1000)
+    early = shop.start(database_url=make_conninfo(shop.url, host=str(standby)))
+    shop.wait_for(lambda: "read-only transaction; trying again" in shop.logs())
+    _send(shop, 1000, 10)
+    shop.send("slow", [{"id": 2000, "do": "sleep", "seconds": 2}])
+    shop.wait_for(lambda: len(shop.ledger("begin")) == 1011)
+    cluster.stop(primary)
+    run(standby, "pg_ctl", "promote", "-D", str(standby), "-w")
+    promoted_at = time.time()
+    shop.url = make_conninfo(shop.url, host=str(standby))
+    _send(shop, 3000, 1000)
+    shop.wait_for(lambda: len(_handled(shop)) == 2011)
+    first = min(line.at for line in shop.ledger("begin") if line.id >= 3000)
+    assert first - promoted_at < _RECOVERY_S
+    for each in (worker, early):
+        each.terminate()
+        assert each.wait(20) == 0
+    assert shop.count("q_orders") == shop.count("q_slow") == 0
+    assert "Traceback" not in shop.logs()
