@@ -33,12 +33,19 @@ class Connector:
         """Open a connection in autocommit mode. Raises DatabaseError or ConfigError."""
         from pgmqgen.runtime import postgres
 
+        connection = self.dial(application_name)
+        with postgres.translating_errors():
+            postgres.expect_pooler(connection, self.pooler)
+        return connection
+
+    def dial(self, application_name: str) -> psycopg.Connection:
+        """The same, but nothing is asked on it yet: whether there is a pooler is not known."""
+        from pgmqgen.runtime import postgres
+
         found = self._resolve()
         if isinstance(found, str):
-            return postgres.connect(found, application_name=application_name, pooler=self.pooler)
+            return postgres.dial(found, application_name)
         found.autocommit = True
-        with postgres.translating_errors():
-            postgres.expect_pooler(found, self.pooler)
         return found
 
     async def connect_async(self) -> psycopg.AsyncConnection:

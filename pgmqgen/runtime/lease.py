@@ -47,6 +47,7 @@ class LeaseStore:
     """Statements on the queue tables, for one lane. Every method may raise DatabaseError.
 
     layouts: of the tables of queues, by the queue's name; others are as pgmq makes them now
+    hurries: whether it waits less for an answer once the worker stops
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class LeaseStore:
         application_name: str,
         lock_timeout_s: float,
         layouts: Mapping[str, Layout] | None = None,
+        *,
+        hurries: bool = True,
     ) -> None:
         self._layouts = layouts or {}
         self._connector = connector
         self._application_name = application_name
-        self.wait = Wait()
+        self.wait = Wait(hurries=hurries)
         self._settings = _SETTINGS | {"lock_timeout": f"{int(lock_timeout_s * 1000)}ms"}
         self._session: Session | None = None
         self._texts: dict[tuple[int, str], str] = {}
@@ -71,13 +74,9 @@ class LeaseStore:
 
     def connect(self) -> None:
         """Open the connection if there is none."""
-        if self.connected:
-            return
-        from pgmqgen.runtime.postgres import raw_jsonb
-
-        connection = self._connector.connect(application_name=self._application_name)
-        raw_jsonb(connection)
-        self._session = Session(connection, self._settings, self.wait)
+        if not self.connected:
+            name = self._application_name
+            self._session = Session(self._connector, name, self._settings, self.wait)
 
     def close(self) -> None:
         """Close the connection."""

@@ -171,8 +171,8 @@ class Scout(threading.Thread):
 
     def _connect(self) -> Session:
         if self._session is None or self._session.closed:
-            connection = self._shift.plan.connector.connect(application_name="pgmqgen scout")
-            self._session = Session(connection, {"lock_timeout": "1s"}, self.wait)
+            connector, settings = self._shift.plan.connector, {"lock_timeout": "1s"}
+            self._session = Session(connector, "pgmqgen scout", settings, self.wait)
             if self._listens:
                 self._listen(self._session)
             self._pause_s = _FIRST_PAUSE_S

@@ -76,11 +76,17 @@ def connect(
 
     Raises ConfigError for a malformed `conninfo`, else DatabaseError.
     """
+    connection = dial(conninfo, application_name)
+    with translating_errors():
+        expect_pooler(connection, pooler)
+    return connection
+
+
+def dial(conninfo: str, application_name: str) -> psycopg.Connection[TupleRow]:
+    """Open a connection like `connect`, and ask nothing on it, so that it may prepare statements."""
     parameters = _parameters(conninfo, application_name)
     try:
-        connection = psycopg.connect(**parameters, autocommit=True)
-        expect_pooler(connection, pooler)
-        return connection
+        return psycopg.connect(**parameters, autocommit=True)
     except psycopg.Error as error:
         raise _unreachable(error, parameters) from error
 

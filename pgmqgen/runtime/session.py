@@ -8,39 +8,51 @@ the settings go with each statement, in one message, and end with its transactio
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pgmqgen.errors import DatabaseError
+from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.watchdog import Wait
-
-if TYPE_CHECKING:
-    import psycopg
 
 Row = tuple[Any, ...]
 
 
 class Session:
-    """Runs statements on `connection`, which is in autocommit mode.
+    """Connects, and runs statements. Raises DatabaseError or ConfigError if it cannot connect.
 
     settings: value by the name of a setting of PostgreSQL
-    wait: told while a statement is waited for
+    wait: told while an answer is waited for
     kept: whether the server's session is this connection's own, so that LISTEN works
+
+    Of jsonb, json and timestamptz it returns the text as bytes.
     """
 
     def __init__(
-        self, connection: psycopg.Connection[Any], settings: Mapping[str, str], wait: Wait
+        self, connector: Connector, application_name: str, settings: Mapping[str, str], wait: Wait
     ) -> None:
         from pgmqgen.runtime import postgres
 
-        self.connection = connection
-        self.kept = postgres.keeps_session(connection)
+        self.connection = connector.dial(application_name)
+        postgres.raw_jsonb(self.connection)
         self._wait = wait
         self._settings = ""
+        try:
+            with postgres.translating_errors(), wait.on(self.connection):
+                postgres.expect_pooler(self.connection, connector.pooler)
+                self._set_up(settings)
+        except DatabaseError:
+            self.close()
+            raise
+
+    def _set_up(self, settings: Mapping[str, str]) -> None:
+        from pgmqgen.runtime import postgres
+
+        self.kept = postgres.keeps_session(self.connection)
         if self.kept:
-            self._cursor = connection.cursor()
-            with postgres.translating_errors(), wait.on(connection):
-                connection.execute(_set("SET", settings).encode())
+            self._cursor = self.connection.cursor()
+            self._cursor.execute(_set("SET", settings).encode())
         else:
-            self._cursor = postgres.client_side_cursor(connection)
+            self._cursor = postgres.client_side_cursor(self.connection)
             self._settings = _set("SET LOCAL", settings)
 
     @property

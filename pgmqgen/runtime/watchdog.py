@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from socket import SHUT_RDWR, socket
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,13 @@ _SILENCE_AT_STOP_S = 2.0
 
 
 class Wait:
-    """Since when one connection waits for an answer; one thread notes it, another looks."""
+    """Since when one connection waits for an answer; one thread notes it, another looks.
 
-    def __init__(self) -> None:
+    hurries: whether it waits less once the worker stops
+    """
+
+    def __init__(self, *, hurries: bool = True) -> None:
+        self.hurries = hurries
         self._since: float | None = None
         self._connection: psycopg.Connection[Any] | None = None
 
@@ -47,22 +51,29 @@ class Wait:
 
 
 class Watchdog(threading.Thread):
-    """Looks at waits until told to stop."""
+    """Looks at waits; a context manager, at whose end it ends."""
 
-    def __init__(self, waits: Sequence[Wait], stopping: threading.Event) -> None:
+    def __init__(self, stopping: threading.Event) -> None:
         super().__init__(name="watchdog", daemon=True)
-        self._waits = waits
+        self._waits: list[Wait] = []
         self._stopping = stopping
         self._done = threading.Event()
 
+    def watch(self, *waits: Wait) -> None:
+        """Look at these, too."""
+        self._waits += waits
+
     def run(self) -> None:
         while not self._done.wait(_LOOK_S):
-            silence_s = _SILENCE_AT_STOP_S if self._stopping.is_set() else SILENCE_S
             for wait in self._waits:
-                wait.end(silence_s)
+                hurried = wait.hurries and self._stopping.is_set()
+                wait.end(_SILENCE_AT_STOP_S if hurried else SILENCE_S)
 
-    def stop(self) -> None:
-        """End the thread and wait for it."""
+    def __enter__(self) -> Watchdog:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         self.join()
 

@@ -100,6 +100,7 @@ class Worker:
         )
         self._until_empty = until_empty
         self._shift = Shift(plan, load_hooks(plan.hooks), SoloGate(plan.lanes))
+        self._watchdog = Watchdog(self._shift.stopping)
         self._signals = 0
         self._quiet_since: float | None = None
 
@@ -110,7 +111,7 @@ class Worker:
         does not exist. A database that is away is waited for.
         """
         shift = self._shift
-        with self._handling_signals():
+        with self._handling_signals(), self._watchdog:
             left: dict[str, tuple[int, int]] = {}
             if self._await_database():
                 lanes = self._make_lanes()
@@ -142,7 +143,7 @@ class Worker:
 
     def _await_database(self) -> bool:
         """Check that the queues exist, waiting for the database; False if stopped meanwhile."""
-        store = self._open_store()
+        store = self._open_store(hurries=True)
         pause_s, absence = _FIRST_PAUSE_S, Absence(self._shift.plan.limits.fail_after)
         try:
             while not self._shift.stopping.is_set():
@@ -161,10 +162,12 @@ class Worker:
         finally:
             store.close()
 
-    def _open_store(self) -> LeaseStore:
-        plan = self._shift.plan
-        layouts = self._shift.layouts
-        return LeaseStore(plan.connector, "pgmqgen worker", plan.lock_timeout_s, layouts)
+    def _open_store(self, *, hurries: bool) -> LeaseStore:
+        plan, layouts = self._shift.plan, self._shift.layouts
+        lock_timeout_s, name = plan.lock_timeout_s, "pgmqgen worker"
+        store = LeaseStore(plan.connector, name, lock_timeout_s, layouts, hurries=hurries)
+        self._watchdog.watch(store.wait)
+        return store
 
     def _check_queues(self, store: LeaseStore) -> None:
         settings = self._shift.plan.settings
@@ -199,8 +202,7 @@ class Worker:
         for lane in lanes:
             lane.start()
         scout.start()
-        watchdog = Watchdog([scout.wait, *(lane.wait for lane in lanes)], self._shift.stopping)
-        watchdog.start()
+        self._watchdog.watch(scout.wait, *(lane.wait for lane in lanes))
         try:
             self._run_events(lanes, scout)
         finally:
@@ -213,7 +215,6 @@ class Worker:
             scout.stop()
             for lane in lanes:
                 lane.close()
-            watchdog.stop()
             while not self._shift.events.empty():
                 self._run_event(0)
 
@@ -258,7 +259,7 @@ class Worker:
     # End
 
     def _left_behind(self) -> dict[str, tuple[int, int]]:
-        store = self._open_store()
+        store = self._open_store(hurries=False)
         try:
             there = (
                 settings

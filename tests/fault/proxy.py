@@ -13,6 +13,7 @@ class Proxy:
     """Passes TCP connections on to a server's Unix socket, as a context manager.
 
     port: where it listens on the loopback
+    cued: how often the cue of `swallow_from` has been given
     """
 
     def __init__(self, path: str) -> None:
@@ -21,6 +22,8 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self._pairs: list[tuple[socket, socket]] = []
         self._deaf: set[socket] = set()
+        self._cue: tuple[bytes, int] | None = None
+        self.cued = 0
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -39,6 +42,10 @@ class Proxy:
         """Pass on nothing more of the connections that there are; they stay open."""
         with self._lock:
             self._deaf.update(each for pair in self._pairs for each in pair)
+
+    def swallow_from(self, cue: bytes, *, after: int) -> None:
+        """Pass on nothing more of a connection once its client sends `cue`, but for the first ones."""
+        self._cue = cue, after
 
     def _run(self) -> None:
         while not self._done.is_set():
@@ -67,6 +74,9 @@ class Proxy:
     def _pass(self, source: socket, target: socket) -> None:
         try:
             data = source.recv(65536)
+            if self._is_cue(data):
+                self._deaf.update((source, target))
+                return
             target.sendall(data)
         except OSError:
             data = b""
@@ -79,3 +89,9 @@ class Proxy:
                 except OSError:
                     pass
                 sock.close()
+
+    def _is_cue(self, data: bytes) -> bool:
+        if self._cue is None or self._cue[0] not in data:
+            return False
+        self.cued += 1
+        return self.cued > self._cue[1]

@@ -113,6 +113,37 @@ def test_shutdown_while_packets_are_swallowed(shop: Shop, proxy: Proxy) -> None:
     assert shop.count("q_orders") == 0
 
 
+@pytest.mark.parametrize(
+    ("cue", "after"),
+    [
+        (b"pg_backend_pid", 0),  # whether there is a pooler, asked by the main thread
+        (b"pg_backend_pid", 1),  # and by a lane or the scout
+        (b"attname", 0),  # whether the queues are there
+    ],
+)
+def test_a_server_that_falls_silent_while_a_worker_starts(
+    shop: Shop, proxy: Proxy, cue: bytes, after: int
+) -> None:
+    shop.add_queues({"orders": {}})
+    proxy.swallow_from(cue, after=after)
+    worker = shop.start(database_url=_through(proxy, shop.url))
+    shop.wait_for(lambda: proxy.cued > after)
+    worker.terminate()
+    assert worker.wait(8) == 0, shop.logs()
+
+
+@pytest.mark.soak
+def test_a_server_that_is_silent_at_first_is_asked_again(shop: Shop, proxy: Proxy) -> None:
+    shop.add_queues({"orders": {}})
+    shop.send("orders", [{"id": 1, "do": "pass"}])
+    proxy.swallow_from(b"pg_backend_pid", after=0)
+    worker = shop.start(database_url=_through(proxy, shop.url), until_empty=True)
+    shop.wait_for(lambda: "trying again" in shop.logs())
+    proxy.swallow_from(b"pg_backend_pid", after=1000)
+    assert worker.wait(20) == 0
+    assert len(shop.ledger("end")) == 1
+
+
 def test_a_server_that_became_read_only(shop: Shop) -> None:
     """As after a failover: another connection may lead to the new primary."""
     shop.add_queues({"orders": {}})
