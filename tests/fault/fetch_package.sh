@@ -7,7 +7,8 @@ mkdir -p "$1"
 cd "$1"
 
 fetch() {
-    libraries=$(apt-cache depends "$package" | sed -n 's/^ *|\{0,1\}Depends: \(lib[^ ]*\)$/\1/p' | grep -v '^libc6$' || true)
+    # Without the C library, which is there, and a compiler, which is large.
+    libraries=$(apt-cache depends "$package" | sed -n 's/^ *|\{0,1\}Depends: \(lib[^ ]*\)$/\1/p' | grep -Ev '^lib(c6|llvm.*)$' || true)
     # shellcheck disable=SC2086
     apt-get download -qq -o APT::Sandbox::User="$(id -un)" "$package" $libraries
 }

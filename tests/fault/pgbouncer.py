@@ -13,9 +13,8 @@ from types import TracebackType
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.fault.debian import folder_of
+from tests.fault.debian import environment_of, folder_of
 
-_UNPACKED = folder_of("pgbouncer")
 _PORT = 6432
 _CONFIG = """
 [databases]
@@ -35,7 +34,7 @@ admin_users = postgres
 
 def find_program() -> Path | None:
     """PgBouncer, installed or as `make setup` has unpacked it."""
-    unpacked = _UNPACKED / "usr" / "sbin" / "pgbouncer"
+    unpacked = folder_of("pgbouncer") / "usr" / "sbin" / "pgbouncer"
     installed = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     return unpacked if unpacked.exists() else Path(installed) if installed else None
 
@@ -78,10 +77,9 @@ class PgBouncer:
         """Start it and wait until it listens."""
         program = find_program()
         assert program is not None
-        libraries = ":".join(map(str, _UNPACKED.glob("**/*-linux-gnu")))
         self._process = subprocess.Popen(
             [program, "-q", self.folder / "ini"],
-            env=os.environ | {"LD_LIBRARY_PATH": libraries},
+            env=environment_of("pgbouncer"),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             user=self._user if os.getuid() == 0 else None,
