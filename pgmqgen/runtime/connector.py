@@ -45,6 +45,12 @@ class Connector:
         found = self._resolve()
         if isinstance(found, str):
             return postgres.dial(found, application_name)
+        encoding = found.info.parameter_status("client_encoding")
+        if encoding != "UTF8":
+            raise ConfigError(
+                f"`{self.factory}` returns a connection with the client encoding {encoding}",
+                hint="open it with client_encoding=utf8: payloads are read as UTF-8",
+            )
         found.autocommit = True
         return found
 

@@ -297,7 +297,8 @@ def _parse(conninfo: str) -> dict[str, Any]:
 
 
 def _parameters(conninfo: str, application_name: str) -> dict[str, Any]:
-    parameters = _DEFAULTS | _parse(conninfo)
+    # Payloads are read as the bytes that the server sends: JSON is UTF-8, whatever the database is.
+    parameters = _DEFAULTS | _parse(conninfo) | {"client_encoding": "utf8"}
     if "PGCONNECT_TIMEOUT" not in os.environ:
         parameters.setdefault("connect_timeout", _CONNECT_TIMEOUT_S)
     # PGAPPNAME and the conninfo go before the fallback.

@@ -111,6 +111,23 @@ def test_what_jsonb_holds_reaches_the_handler_exact(shop: Shop) -> None:
     assert seen == {i: (text, f"{{'h': {text}}}") for i, text in enumerate(values.values())}
 
 
+def test_payloads_are_utf8_whatever_the_environment_says(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.add_queues({"orders": {"function": "echo"}}, _ECHO)
+    shop.send("orders", [{"id": 1, "do": "pass", "n": "Zo\u00eb \u6f22"}])
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    shop.run()
+    (line,) = read_lines(shop.ledger_path.with_name("ledger.jsonl.seen"))
+    assert line["payload"] == "'Zo\u00eb \u6f22'"
+    (shop.folder / "dial.py").write_text(
+        f"import psycopg\n\n\ndef connect():\n    return psycopg.connect({shop.url!r})\n"
+    )
+    assert shop.start(database_url=None, connect="dial:connect").wait(20) == 1
+    complaint = "`dial:connect` returns a connection with the client encoding LATIN1"
+    assert complaint in shop.logs()
+
+
 def test_what_jsonb_keeps_out(shop: Shop) -> None:
     """No worker can meet these, whoever sends them."""
     for text in (r'"\u0000"', r'"\ud800"', r'"\udc00\ud800"', "NaN", "[1,]", "1e200000"):
