@@ -12,7 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from selectors import BaseSelector
 from socket import socket, socketpair
 from typing import Any
@@ -82,15 +84,22 @@ class Slot:
         self._next_ticket = 1
         self._recalled: dict[int, int] = {}
         self._free = list(range(progress.CAPACITY))
-        self._record = progress.Progress.create()
-        self._stacks = progress.anonymous_file("pgmqgen-stacks")
-        pairs = [socketpair() for _ in range(3)]
+        with ExitStack() as undo:  # a lack of descriptors or processes may end it half-way
+            pairs = [socketpair() for _ in range(3)]
+            for sock in chain.from_iterable(pairs):
+                undo.callback(sock.close)
+            self._record = progress.Progress.create()
+            undo.callback(self._record.close)
+            self._stacks = progress.anonymous_file("pgmqgen-stacks")
+            undo.callback(os.close, self._stacks)
+            files = [self._record.fd, self._stacks]
+            self._process = _start_process([pair[1] for pair in pairs], files)
+            undo.pop_all()
         self.sync = Channel(pairs[0][0], selector, lambda frame: self._receive(self.sync, frame))
         self.asynchronous = Channel(
             pairs[1][0], selector, lambda frame: self._receive(self.asynchronous, frame)
         )
         self.control = Channel(pairs[2][0], selector, lambda frame: on_control(self, frame))
-        self._process = _start_process([pair[1] for pair in pairs], [self._record.fd, self._stacks])
         self.sync.send((wire.START, options))
 
     @property

@@ -5,13 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
+import sys
 import threading
 from collections.abc import Iterator
+from selectors import DefaultSelector
 from socket import socket, socketpair
 
 import pytest
 
 from pgmqgen.runtime.sides import _send_now
+from pgmqgen.runtime.slots import Slot
 from tests.fault.harness import Shop
 
 _OPEN_MANY = """
@@ -53,6 +56,19 @@ def test_a_child_waits_for_its_parent_on_any_descriptor() -> None:
         _send_now(high, sent)
         reader.join()
     assert received == [sent]
+
+
+def test_a_process_that_cannot_be_started_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with DefaultSelector() as selector:
+        before = os.listdir("/dev/fd")
+        for _ in range(3):
+            with pytest.raises(OSError, match="/nowhere/python"):
+                Slot({}, selector, lambda *_: None, lambda *_: None)
+        assert os.listdir("/dev/fd") == before
+        assert not selector.get_map()
 
 
 def _read(sock: socket, count: int) -> bytes:

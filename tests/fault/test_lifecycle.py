@@ -40,6 +40,24 @@ def test_a_worker_can_be_stopped_while_the_database_is_away(shop: Shop, tmp_path
     assert worker.wait(5) == 0
 
 
+def test_a_signal_may_come_while_the_worker_is_being_stopped(shop: Shop) -> None:
+    """At any instruction: what the handler does must not wait for the thread that it interrupts."""
+    shop.add_queues({"orders": {}})
+    (shop.folder / "main.py").write_text(
+        "import signal, time\n"
+        "from shop.registry import registry\n"
+        "from pgmqgen import Worker\n"
+        "worker = Worker(registry, database_url='dbname=any')\n"
+        "signal.signal(signal.SIGALRM, lambda *_: worker.abort())\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)\n"
+        "until = time.monotonic() + 0.5\n"
+        "while time.monotonic() < until:\n"
+        "    worker.abort()\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0)\n"
+    )
+    assert shop.start().wait(10) == 0
+
+
 def test_a_missing_queue_is_named(shop: Shop) -> None:
     shop.add_queues({"orders": {}, "bills": {}})
     shop.execute("SELECT pgmq.drop_queue('bills')")
