@@ -22,6 +22,24 @@ Event = Callable[[], None]
 _EVENTS_BEHIND = 10_000
 
 
+class Flag:
+    """Once raised, it stays so. A signal handler may raise it, unlike a threading.Event: that takes
+    a lock, which the thread that is interrupted may hold itself."""
+
+    __slots__ = ("_is_set",)
+
+    def __init__(self) -> None:
+        self._is_set = False
+
+    def set(self) -> None:
+        """Raise it."""
+        self._is_set = True
+
+    def is_set(self) -> bool:
+        """Whether it is raised."""
+        return self._is_set
+
+
 @dataclass(slots=True, eq=False)
 class Shift:
     """The shared state of one run of a worker.
@@ -40,8 +58,8 @@ class Shift:
     hooks: Hooks
     gate: SoloGate
     open: threading.Event = field(default_factory=threading.Event)
-    stopping: threading.Event = field(default_factory=threading.Event)
-    aborting: threading.Event = field(default_factory=threading.Event)
+    stopping: Flag = field(default_factory=Flag)
+    aborting: Flag = field(default_factory=Flag)
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     layouts: dict[str, Layout] = field(default_factory=dict)

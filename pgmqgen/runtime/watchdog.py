@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from socket import SHUT_RDWR, socket
 from typing import TYPE_CHECKING, Any
@@ -53,10 +53,10 @@ class Wait:
 class Watchdog(threading.Thread):
     """Looks at waits; a context manager, at whose end it ends."""
 
-    def __init__(self, stopping: threading.Event) -> None:
+    def __init__(self, is_stopping: Callable[[], bool]) -> None:
         super().__init__(name="watchdog", daemon=True)
         self._waits: list[Wait] = []
-        self._stopping = stopping
+        self._is_stopping = is_stopping
         self._done = threading.Event()
 
     def watch(self, *waits: Wait) -> None:
@@ -66,7 +66,7 @@ class Watchdog(threading.Thread):
     def run(self) -> None:
         while not self._done.wait(_LOOK_S):
             for wait in self._waits:
-                hurried = wait.hurries and self._stopping.is_set()
+                hurried = wait.hurries and self._is_stopping()
                 wait.end(_SILENCE_AT_STOP_S if hurried else SILENCE_S)
 
     def __enter__(self) -> Watchdog:

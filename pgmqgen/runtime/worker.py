@@ -100,7 +100,7 @@ class Worker:
         )
         self._until_empty = until_empty
         self._shift = Shift(plan, load_hooks(plan.hooks), SoloGate(plan.lanes))
-        self._watchdog = Watchdog(self._shift.stopping)
+        self._watchdog = Watchdog(self._shift.stopping.is_set)
         self._signals = 0
         self._quiet_since: float | None = None
 
@@ -156,7 +156,7 @@ class Worker:
                         raise
                     log.warning("%s; trying again in %.1f s", error, pause_s)
                     call_hook(self._shift.hooks, "on_read_error", error)
-                self._shift.stopping.wait(pause_s)
+                self._run_event(pause_s)
                 pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
             return False
         finally:

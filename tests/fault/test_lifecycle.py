@@ -49,7 +49,7 @@ def test_a_signal_may_come_while_the_worker_is_being_stopped(shop: Shop) -> None
         "from pgmqgen import Worker\n"
         "worker = Worker(registry, database_url='dbname=any')\n"
         "signal.signal(signal.SIGALRM, lambda *_: worker.abort())\n"
-        "signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)\n"
+        "signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)\n"
         "until = time.monotonic() + 0.5\n"
         "while time.monotonic() < until:\n"
         "    worker.abort()\n"
