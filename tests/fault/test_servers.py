@@ -19,12 +19,11 @@ def in_transaction(message, context):
 """
 
 
-@pytest.mark.parametrize("version", [15, 16, 17])
+@pytest.mark.parametrize(
+    "version", [15, *(pytest.param(each, marks=pytest.mark.soak) for each in (16, 17))]
+)
 def test_all_versions(
-    version: int,
-    project: Path,
-    local_directory: Path,
-    run_pgmqgen: Callable[..., Any],
+    version: int, project: Path, local_directory: Path, run_pgmqgen: Callable[..., Any]
 ) -> None:
     if find_programs(version) is None:
         pytest.skip(f"no PostgreSQL {version}: `make setup` fetches it where it is to be had")
