@@ -50,6 +50,14 @@ def read_json(raw: bytes | str) -> tuple[Any, bool]:
         raise InvalidMessage([Violation("", "json", f"not JSON: {error}")]) from error
 
 
+def read_leniently(raw: bytes | str) -> Any:
+    """The JSON value; the text itself if it is not JSON, or nested too deeply to be read."""
+    try:
+        return parse_json(raw)
+    except InvalidMessage:
+        return raw if isinstance(raw, str) else raw.decode(errors="replace")
+
+
 def may_be_rounded(data: bytes) -> bool:
     """Whether orjson could round a number in some text."""
     outline = data.translate(_OUTLINE)

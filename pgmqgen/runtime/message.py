@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from pgmqgen.runtime.json_text import parse_json
+from pgmqgen.runtime.json_text import read_leniently
 
 T = TypeVar("T")
 
@@ -13,6 +13,12 @@ RESERVED_HEADER = "x-pgmqgen"
 """The one header key that pgmqgen keeps for itself; its value is an object."""
 FOREIGN_HEADERS = "x-pgmqgen-headers"
 """Where headers that are not an object are kept once the reserved header joins them."""
+
+
+def read_headers(raw: bytes | str | None) -> dict[str, Any]:
+    """Headers as an object, whatever they are."""
+    value = {} if raw is None else read_leniently(raw)
+    return value if isinstance(value, dict) else {FOREIGN_HEADERS: value}
 
 
 class Controls(Protocol):
@@ -87,11 +93,10 @@ class Message(Generic[T]):
     def headers(self) -> dict[str, Any]:
         """The message's headers, numbers exact; `{}` if there are none.
 
-        Those that are not an object stand under a key. Raises InvalidMessage for what is nested
-        more than about 1,000 levels deep.
+        Those that are not an object stand under the key `x-pgmqgen-headers`, and so does the text
+        of what is nested too deeply to be read.
         """
-        value = parse_json(self._headers) if self._headers else {}
-        return value if isinstance(value, dict) else {FOREIGN_HEADERS: value}
+        return read_headers(self._headers)
 
     def delete(self) -> bool:
         """Delete the message now, before the handler returns.

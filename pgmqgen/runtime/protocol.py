@@ -15,9 +15,9 @@ from pgmqgen.errors import DatabaseError, InvalidMessage, PayloadTypeError, Viol
 from pgmqgen.queue import MAX_NAME_LENGTH
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.headers import Headers, HeaderWriter
-from pgmqgen.runtime.json_text import dump_json, encode_each, parse_json
+from pgmqgen.runtime.json_text import dump_json, encode_each, parse_json, read_leniently
 from pgmqgen.runtime.layout import CURRENT, Layout
-from pgmqgen.runtime.message import FOREIGN_HEADERS
+from pgmqgen.runtime.message import read_headers
 from pgmqgen.runtime.older import MISSING_COLUMN, without_headers
 from pgmqgen.runtime.postgres import Call
 
@@ -51,7 +51,8 @@ class ReceivedMessage(Generic[T]):
     read_count: how often the message was leased, this time included; it is the fence of this
         lease: once another reader has the message, this lease settles nothing any more
     visible_at: when the lease runs out
-    headers: `{}` if there are none; those that are not an object stand under a key
+    headers: `{}` if there are none; those that are not an object stand under a key, and as text if they
+        are nested too deeply to be read
     """
 
     id: int
@@ -65,7 +66,8 @@ class ReceivedMessage(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class InvalidDelivery:
-    """A leased message that breaks its schema: its payload is the JSON value."""
+    """A leased message that breaks its schema: its payload is the JSON value, or its text if it is
+    nested too deeply to be read."""
 
     message: ReceivedMessage[Any]
     error: InvalidMessage
@@ -232,13 +234,13 @@ class QueueProtocol(Generic[T]):
                 read_count=read_count,
                 enqueued_at=enqueued_at.astimezone(UTC),
                 visible_at=visible_at.astimezone(UTC),
-                headers=_headers(headers),
+                headers=read_headers(headers),
             )
 
         try:
             return message(self._codec.decode(body) if self._codec else parse_json(body))
         except InvalidMessage as error:
-            return InvalidDelivery(message(parse_json(body)), error)
+            return InvalidDelivery(message(read_leniently(body)), error)
         except PayloadTypeError as error:
             return UntypedDelivery(msg_id, error)
 
@@ -246,11 +248,6 @@ class QueueProtocol(Generic[T]):
 def sent_ids(rows: Sequence[Row]) -> list[int]:
     """The ids of sent messages, in the order of their payloads."""
     return [msg_id for (msg_id,) in rows]
-
-
-def _headers(raw: str | None) -> dict[str, Any]:
-    value = {} if raw is None else parse_json(raw)
-    return value if isinstance(value, dict) else {FOREIGN_HEADERS: value}
 
 
 def _visibility(delay: Delay) -> tuple[datetime | None, float]:

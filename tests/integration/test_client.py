@@ -326,6 +326,22 @@ def test_invalid_messages_are_archived_with_their_errors(
     assert kept == {"queue": "orders", "msg_id": 1, "reason": "invalid", "errors": [error]}
 
 
+@pytest.mark.parametrize("spec", [None, ORDER])
+def test_what_is_nested_too_deeply_hides_no_other_message(
+    database_url: str, db: psycopg.Connection[Any], spec: Contract[Any] | None
+) -> None:
+    deep = "[" * 5000 + "]" * 5000
+    db.execute("SELECT pgmq.send('orders', %s::jsonb)", [f'{{"total": 1, "n": {deep}}}'])
+    db.execute("SELECT pgmq.send('orders', '{\"total\": 2}', %s::jsonb)", [f'{{"n": {deep}}}'])
+    with Queue(database_url, "orders", spec) as queue:
+        (message,) = queue.read(quantity=2)
+    assert (message.payload, message.headers) == (
+        {"total": 2},
+        {"x-pgmqgen-headers": f'{{"n": {deep}}}'},
+    )
+    assert rows(db, "message -> 'total'", "a_orders") == [(1,)]
+
+
 def test_the_branch_that_was_meant_is_archived_with_the_message(
     database_url: str, db: psycopg.Connection[Any]
 ) -> None:
