@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from pgmqgen.runtime.sql import LARGE
+
 SUSPECT_AFTER = 2
 """From the lease after this many unexplained ends on, a message is leased alone."""
 
@@ -105,8 +107,8 @@ class Delivery:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes here."""
-        return len(self.raw or b"") + len(self.headers or b"")
+        """Bytes that it takes here, or counts as."""
+        return LARGE if self.raw is None else len(self.raw) + len(self.headers or b"")
 
     @property
     def key(self) -> LeaseKey:

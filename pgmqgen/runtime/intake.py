@@ -20,7 +20,7 @@ SLOW_S = 0.1
 _FIRST_GUESS_S = 0.02
 _FLOOR_S = 0.00001
 MOST_BYTES = 16 * 1024 * 1024
-"""Of payloads that a lane holds of one queue; large ones are not held."""
+"""Of payloads that a lane holds of one queue."""
 _MEMORY = 0.7
 
 

@@ -94,7 +94,7 @@ class LeaseStore:
     ) -> tuple[int, list[Row]]:
         """Acknowledge finished messages and lease at most `quantity` others.
 
-        room: bytes after which no further one is leased; large ones do not count
+        room: bytes after which no further one is leased
 
         Returns how many acknowledgements were still fenced, and the leased rows.
         """

@@ -146,9 +146,9 @@ FROM pgmq.metrics(%s::text)
 _FENCED = "q.msg_id = fence.msg_id AND q.read_ct = fence.read_ct"
 _FENCE = "unnest(%(ids)s::bigint[], %(read_counts)s::int[]) AS fence (msg_id, read_ct)"
 
-_LARGE = 1_000_000
+LARGE = 1_000_000
 """Bytes of text from which on a message or its headers are large: only a handler's process loads
-it, so that no message is too large for the parent of a worker."""
+it, so that no message is too large for the parent of a worker. It counts as so many."""
 
 
 def _weight(column: str) -> str:
@@ -161,7 +161,7 @@ def _weight(column: str) -> str:
         f"CASE WHEN {column} IS NULL THEN 0 "
         f"WHEN pg_column_size({column}) < 2000 THEN pg_column_size({column}) "
         f"WHEN pg_column_size({column}) < 500000 "
-        f"THEN nullif(least(octet_length(({column})::text), {_LARGE}), {_LARGE}) END"
+        f"THEN nullif(least(octet_length(({column})::text), {LARGE}), {LARGE}) END"
     )
 
 
@@ -174,7 +174,7 @@ _TAKEN = f"""
         read_ct = q.read_ct + 1{{noted}}
     WHERE q.msg_id = ANY (ARRAY (SELECT msg_id FROM chosen))
     RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt,
-        CASE WHEN q.read_ct > 1 AND pg_column_size({{headers}} -> 'x-pgmqgen') < {_LARGE}
+        CASE WHEN q.read_ct > 1 AND pg_column_size({{headers}} -> 'x-pgmqgen') < {LARGE}
             THEN {{headers}} -> 'x-pgmqgen' END,
         CASE WHEN q.msg_id <> ALL (ARRAY (SELECT msg_id FROM large)) THEN {{headers}} END,
         CASE WHEN q.msg_id <> ALL (ARRAY (SELECT msg_id FROM large))
@@ -191,9 +191,11 @@ due AS (
     SELECT msg_id FROM due WHERE weight IS NULL
 ), chosen AS (
     SELECT msg_id FROM (
-        SELECT msg_id, weight, sum(weight) OVER (ROWS UNBOUNDED PRECEDING) AS total FROM due
+        SELECT msg_id, sum(coalesce(weight, {LARGE})) OVER (ROWS UNBOUNDED PRECEDING)
+            - coalesce(weight, {LARGE}) AS before
+        FROM due
     ) AS weighed
-    WHERE coalesce(total - weight, 0) < %(room)s
+    WHERE before < %(room)s
 ), leased AS (
     UPDATE {{queue}} AS q{_TAKEN}
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 
 import psycopg
 import pytest
@@ -174,6 +175,20 @@ def test_many_that_are_nearly_large_are_leased_few_at_a_time(
         )
     assert _peak_mb(shop) < 250
     assert len(shop.ledger("end")) == 200
+
+
+def test_large_messages_are_few_at_a_time_in_a_process(shop: Shop) -> None:
+    """Async handlers run side by side, each with its message."""
+    shop.add_queues({"orders": {"asynchronous": True}})
+    large = "repeat('x', 1100000)"
+    shop.execute(
+        "INSERT INTO pgmq.q_orders (vt, message) SELECT clock_timestamp(), jsonb_build_object("
+        f"'id', g, 'do', 'sleep', 'seconds', 0.5, 'n', {large}) FROM generate_series(1, 60) g"
+    )
+    shop.run(processes=1)
+    edges = [1 if line.event == "begin" else -1 for line in shop.ledger()]
+    assert max(accumulate(edges)) <= 20
+    assert len(shop.ledger("end")) == 60
 
 
 @pytest.mark.soak
