@@ -116,18 +116,14 @@ class Settling:
                 raise
             delivery, decision = pair
             where, why = (delivery.msg_id, intake.settings.name), _advice(error)
-            match decision:
-                case DeadLetter(failure) | Archive(Failure() as failure):
-                    # Put back, with the attempt recorded: it must hold up nothing else.
-                    text = "message %d of `%s` is kept, and tried again in %g s: %s"
-                    log.error(text, *where, _REFUSED_S, why)
-                    intake.decided[intake.decided.index(pair)] = (
-                        delivery,
-                        Reschedule(_REFUSED_S, failure),
-                    )
-                case _:
-                    log.error("message %d of `%s`: %s", *where, why)
-                    intake.settle_at = now + _AGAIN_S
+            instead = _instead_of(decision)
+            if instead is None:
+                log.error("message %d of `%s`: %s", *where, why)
+                intake.settle_at = now + _AGAIN_S
+            else:  # it must hold up nothing else
+                text = "message %d of `%s` is kept, and tried again in %g s: %s"
+                log.error(text, *where, _REFUSED_S, why)
+                intake.decided[intake.decided.index(pair)] = delivery, instead
 
     def _settle_alike(self, intake: Intake, decided: list[tuple[Delivery, Decision]]) -> None:
         applied = self._store.settle(intake.settings, decided)
@@ -205,6 +201,18 @@ class Settling:
             call_hook(self._shift.hooks, hook, message, *details)
 
         self._shift.post(hook, call)
+
+
+def _instead_of(decision: Decision) -> Decision | None:
+    """What to do with a message that the database does not move, or put off so far."""
+    match decision:
+        case DeadLetter(failure) | Archive(Failure() as failure):
+            return Reschedule(_REFUSED_S, failure)
+        case Reschedule(delay_s, failure) if delay_s > _REFUSED_S:
+            return Reschedule(_REFUSED_S, failure)
+        case Release(delay_s) if delay_s > _REFUSED_S:
+            return Release(_REFUSED_S)
+    return None
 
 
 def _advice(error: DatabaseError) -> str:

@@ -266,6 +266,21 @@ def test_a_dead_letter_queue_that_is_gone_holds_up_nothing_else(shop: Shop, othe
     assert shop.logs().count(told) == 1
 
 
+def test_a_delay_beyond_what_postgresql_counts_holds_up_nothing_else(shop: Shop) -> None:
+    orders(shop)
+    shop.send("orders", [{"id": 0, "do": "retry", "seconds": 1e18}])
+    worker = shop.start()
+    shop.wait_for(
+        lambda: "is kept, and tried again in 60 s: queue `orders`: interval" in shop.logs()
+    )
+    shop.send("orders", [{"id": i, "do": "reject"} for i in range(1, 10)])
+    shop.wait_for(lambda: shop.count("q_orders_dlq") == 9, timeout_s=5)
+    worker.terminate()
+    assert worker.wait(10) == 0
+    (kept,) = shop.rows("q_orders")
+    assert header(kept)["attempts"] == 1
+
+
 def test_an_archive_that_is_gone_is_named(shop: Shop) -> None:
     orders(shop, max_attempts=1, on_failure="archive")
     shop.execute("DROP TABLE pgmq.a_orders")
