@@ -83,20 +83,23 @@ ORDER BY sent.position
 RETURNING msg_id
 """
 
+_NEXT_COUNT = "least(greatest(q.read_ct, 0), 2147483646) + 1"
+"""At the end of its type it stays: it must not fail the statement, and with it the whole queue."""
+
 # The subquery makes the volatile clock a constant, so that the index on vt serves; now() would
 # hide what the same transaction has sent.
-READ = """
+READ = f"""
 WITH due AS (
-    SELECT msg_id FROM {queue}
+    SELECT msg_id FROM {{queue}}
     WHERE vt <= (SELECT clock_timestamp())
     ORDER BY vt LIMIT %s
     FOR UPDATE SKIP LOCKED
 ), leased AS (
-    UPDATE {queue} AS q
+    UPDATE {{queue}} AS q
     SET vt = clock_timestamp() + make_interval(secs => %s::float8),
-        read_ct = q.read_ct + 1{noted}
+        read_ct = {_NEXT_COUNT}{{noted}}
     FROM due WHERE q.msg_id = due.msg_id
-    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message::text, {headers}::text
+    RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message::text, {{headers}}::text
 )
 SELECT * FROM leased ORDER BY msg_id
 """
@@ -171,7 +174,7 @@ _WEIGHT = f"{_weight('q.message')} + {_weight('{headers}')}"
 # large or hostile. Of a large message headers and payload are null.
 _TAKEN = f"""
     SET vt = clock_timestamp() + make_interval(secs => %(lease_s)s::float8),
-        read_ct = q.read_ct + 1{{noted}}
+        read_ct = {_NEXT_COUNT}{{noted}}
     WHERE q.msg_id = ANY (ARRAY (SELECT msg_id FROM chosen))
     RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt,
         CASE WHEN q.read_ct > 1 AND pg_column_size({{headers}} -> 'x-pgmqgen') < {LARGE}

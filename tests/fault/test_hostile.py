@@ -191,6 +191,19 @@ def test_large_messages_are_few_at_a_time_in_a_process(shop: Shop) -> None:
     assert len(shop.ledger("end")) == 60
 
 
+def test_a_count_at_the_end_of_its_type_holds_up_nothing_else(shop: Shop) -> None:
+    shop.add_queues({"orders": {"max_attempts": 3}})
+    shop.send("orders", [{"id": i, "do": "raise"} for i in (1, 2, 3)])
+    shop.execute("UPDATE pgmq.q_orders SET read_ct = 2147483647 WHERE message @> '{\"id\": 1}'")
+    shop.execute("UPDATE pgmq.q_orders SET read_ct = -2147483648 WHERE message @> '{\"id\": 2}'")
+    shop.run()
+    assert sorted(line.attempt for line in shop.ledger("begin") if line.id == 2) == [1, 2, 3]
+    reasons = {
+        r["message"]["id"]: r["headers"]["x-pgmqgen"]["reason"] for r in shop.rows("q_orders_dlq")
+    }
+    assert reasons == {1: "crash", 2: "exception", 3: "exception"}
+
+
 @pytest.mark.soak
 def test_a_text_that_postgresql_cannot_make_holds_up_nothing_else(shop: Shop) -> None:
     """Its 220 MB are each escaped by six characters, and so over 1 GB."""
