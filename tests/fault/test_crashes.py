@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -116,7 +117,10 @@ def test_what_has_not_begun_is_visible_within_100_ms(shop: Shop) -> None:
 
 
 def _seconds_to_give_back(shop: Shop) -> float:
-    """From a worker's first signal until the last of what it had not begun was visible again."""
+    """From a worker's first signal until the last of what it had not begun was visible again.
+
+    Infinite if the machine was so busy that there was nothing to give back any more.
+    """
     shop.execute("SELECT pgmq.purge_queue('orders')")
     begun = len(shop.ledger("begin"))
     shop.send("orders", [{"id": i, "do": "sleep", "seconds": 0.001} for i in range(100)])
@@ -129,8 +133,7 @@ def _seconds_to_give_back(shop: Shop) -> float:
     assert worker.wait(10) == 0
     given_back = "SELECT extract(epoch FROM max(vt) - %s)::float8 FROM pgmq.q_orders WHERE vt > %s"
     ((seconds,),) = shop.execute(given_back, told_at, told_at)
-    assert seconds, "there was nothing to give back"
-    return float(seconds)
+    return math.inf if seconds is None else float(seconds)
 
 
 def test_a_second_signal_stops_at_once_and_gives_back(shop: Shop) -> None:
