@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 
+from pgmqgen.errors import Violation
+from pgmqgen.runtime.outcome import Archive, DeadLetter, Failure, Reason
 from pgmqgen.runtime.sql import LARGE
 
 SUSPECT_AFTER = 2
@@ -21,11 +23,13 @@ class Account:
     attempts: failures that were recorded
     releases: leases that were given back
     unexplained: leases that ended without a record, because the host died
+    final: what is to be done with it instead of running it: it could not be moved before
     """
 
     attempts: int
     releases: int
     unexplained: int
+    final: Archive | DeadLetter | None = None
 
     @property
     def attempt(self) -> int:
@@ -54,7 +58,36 @@ def read_account(read_ct: int, recorded: bytes | None) -> Account:
     unexplained = read_ct - 1 - attempts - releases
     if unexplained < 0:  # more than its leases: not ours
         return Account(0, 0, read_ct - 1)
-    return Account(attempts, releases, unexplained)
+    return Account(attempts, releases, unexplained, _final(reserved))
+
+
+def _final(reserved: dict[str, Any]) -> Archive | DeadLetter | None:
+    reason: Any = reserved.get("reason")
+    stack = reserved.get("traceback")
+    if reason not in get_args(Reason):
+        return None
+    failure = Failure(
+        reason,
+        str(reserved.get("error")),
+        stack if isinstance(stack, str) else None,
+        _errors(reserved.get("errors")),
+        _count(reserved.get("unexplained")),
+        was_run=False,
+    )
+    match reserved.get("final"):
+        case "archive":
+            return Archive(failure)
+        case "dead_letter":
+            return DeadLetter(failure)
+    return None
+
+
+def _errors(value: Any) -> tuple[Violation, ...]:
+    try:
+        parts = [(each["pointer"], each["keyword"], each["message"]) for each in value or ()]
+    except (TypeError, KeyError):  # not of ours
+        return ()
+    return tuple(Violation(*map(str, each)) for each in parts)
 
 
 def count_leases(read_ct: int, max_attempts: int) -> Account:

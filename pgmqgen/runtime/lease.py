@@ -14,7 +14,7 @@ from pgmqgen.errors import DatabaseError
 from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.connector import Connector
-from pgmqgen.runtime.delivery import Delivery, LeaseKey
+from pgmqgen.runtime.delivery import Account, Delivery, LeaseKey
 from pgmqgen.runtime.layout import CURRENT, Layout
 from pgmqgen.runtime.outcome import (
     Archive,
@@ -228,8 +228,10 @@ def _statement(decision: Decision, layout: Layout) -> str:
 def _patch(settings: QueueSettings, delivery: Delivery, decision: Decision) -> dict[str, Any]:
     account = delivery.account
     match decision:
-        case Reschedule(delay_s):
-            header = {"attempts": account.attempts + 1, "releases": account.releases}
+        case Reschedule(delay_s, failure, final):
+            header = _spent(account, failure)
+            if final is not None:
+                header |= {"final": final, **_described(failure)}
             return {"delay_s": delay_s, "header": header}
         case Release(delay_s):
             header = {"attempts": account.attempts, "releases": account.releases + 1}
@@ -242,14 +244,20 @@ def _patch(settings: QueueSettings, delivery: Delivery, decision: Decision) -> d
 def _failure_header(
     settings: QueueSettings, delivery: Delivery, failure: Failure
 ) -> dict[str, Any]:
-    header: dict[str, Any] = {
-        "queue": settings.name,
-        "reason": failure.reason,
-        "error": _storable(failure.error),
-        "attempts": delivery.account.attempt,
-    }
+    attempts = _spent(delivery.account, failure)["attempts"]
+    return {"queue": settings.name, "attempts": attempts, **_described(failure)}
+
+
+def _spent(account: Account, failure: Failure) -> dict[str, Any]:
+    """What a lease that ended with `failure` leaves of a message's account."""
+    spent = int(failure.was_run)
+    return {"attempts": account.attempts + spent, "releases": account.releases + 1 - spent}
+
+
+def _described(failure: Failure) -> dict[str, Any]:
+    header: dict[str, Any] = {"reason": failure.reason, "error": _storable(failure.error)}
     if failure.unexplained:
-        header |= {"attempts": delivery.account.attempts, "unexplained": failure.unexplained}
+        header["unexplained"] = failure.unexplained
     if failure.traceback is not None:
         header["traceback"] = _storable(failure.traceback)
     if failure.errors:

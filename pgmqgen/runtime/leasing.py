@@ -166,7 +166,10 @@ class Leasing:
         deliveries.sort(key=_by_id)
         for delivery in deliveries:
             intake.take(delivery)
-            if delivery.account.unexplained < SUSPECT_AFTER:
+            if delivery.account.final is not None:
+                intake.part(delivery)
+                intake.decided.append((delivery, delivery.account.final))
+            elif delivery.account.unexplained < SUSPECT_AFTER:
                 intake.backlog.append(delivery)
             else:
                 self._suspect(intake, delivery)
@@ -177,7 +180,9 @@ class Leasing:
         intake.part(delivery)
         if unexplained >= max(intake.settings.max_attempts, SUSPECT_AFTER + 1):
             text = f"{unexplained} leases ended without a word: it may kill the whole worker"
-            self._settling.bury(delivery, Failure("crash", text, unexplained=unexplained))
+            self._settling.bury(
+                delivery, Failure("crash", text, unexplained=unexplained, was_run=False)
+            )
         else:
             intake.decided.append((delivery, Release()))
             self._shift.gate.add(intake.number, delivery.msg_id)

@@ -56,7 +56,8 @@ class Failure:
     """Why a message failed, as it is kept beside a dead or archived message.
 
     error: one line; traceback: shortened text or None; errors: violations of an invalid message
-    unexplained: how many leases ended without a word, if that is why; it was not tried again then
+    unexplained: how many leases ended without a word, if that is why
+    was_run: whether it spent an attempt; else it is known from earlier leases
     """
 
     reason: Reason
@@ -64,6 +65,7 @@ class Failure:
     traceback: str | None = None
     errors: tuple[Violation, ...] = ()
     unexplained: int = 0
+    was_run: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +87,14 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Reschedule:
-    """Record a failed attempt and make the message visible again after `delay_s` seconds."""
+    """Record a failed attempt and make the message visible again after `delay_s` seconds.
+
+    final: where the message belongs, if it could not be moved there; it is not run again
+    """
 
     delay_s: float
     failure: Failure
+    final: Literal["archive", "dead_letter"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

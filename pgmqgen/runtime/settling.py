@@ -206,8 +206,10 @@ class Settling:
 def _instead_of(decision: Decision) -> Decision | None:
     """What to do with a message that the database does not move, or put off so far."""
     match decision:
-        case DeadLetter(failure) | Archive(Failure() as failure):
-            return Reschedule(_REFUSED_S, failure)
+        case DeadLetter(failure):
+            return Reschedule(_REFUSED_S, failure, "dead_letter")
+        case Archive(Failure() as failure):
+            return Reschedule(_REFUSED_S, failure, "archive")
         case Reschedule(delay_s, failure) if delay_s > _REFUSED_S:
             return Reschedule(_REFUSED_S, failure)
         case Release(delay_s) if delay_s > _REFUSED_S:

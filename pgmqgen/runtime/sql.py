@@ -25,7 +25,10 @@ def on_tables(template: str, queue: str, layout: Layout = CURRENT) -> str:
     return layout.fill(template, **dict(zip(("queue", "archive"), names, strict=True)))
 
 
-_RECORDED = "{{attempts,releases,unexplained,queue,msg_id,enqueued_at,failed_at,reason,error,traceback,errors}}"
+_RECORDED = (
+    "{{attempts,releases,final,unexplained,queue,msg_id,enqueued_at,failed_at,"
+    "reason,error,traceback,errors}}"
+)
 """Keys of the reserved header that tell how leases ended, and perhaps the message."""
 
 

@@ -26,7 +26,7 @@ TIME: Final = "some time"
 """Stands for `enqueued_at` and `failed_at` of a reserved header."""
 
 _OF_AN_END = {
-    "attempts", "releases", "unexplained", "queue", "msg_id", "enqueued_at", "failed_at", "reason",
+    "attempts", "releases", "final", "unexplained", "queue", "msg_id", "enqueued_at", "failed_at", "reason",
     "error", "traceback", "errors",
 }  # fmt: skip
 

@@ -266,6 +266,36 @@ def test_a_dead_letter_queue_that_is_gone_holds_up_nothing_else(shop: Shop, othe
     assert shop.logs().count(told) == 1
 
 
+def test_what_is_not_to_be_moved_yet_is_not_run_again(shop: Shop) -> None:
+    orders(shop, max_attempts=2)
+    shop.send("orders", [{"id": 0, "do": "raise"}, {"id": 1, "do": "reject"}])
+    shop.execute("ALTER TABLE pgmq.q_orders_dlq ADD CONSTRAINT no CHECK (NOT message ? 'do')")
+    worker = shop.start()
+
+    def wait_until_refused(times: int) -> None:
+        put_off = "q_orders WHERE vt > now() + '50 s'"
+        shop.wait_for(lambda: shop.logs().count("is kept, and tried again in 60 s") == times)
+        shop.wait_for(lambda: shop.count(put_off) == 2)
+
+    wait_until_refused(2)
+    shop.execute("UPDATE pgmq.q_orders SET vt = now()")
+    wait_until_refused(4)
+    shop.execute("ALTER TABLE pgmq.q_orders_dlq DROP CONSTRAINT no")
+    shop.execute("UPDATE pgmq.q_orders SET vt = now()")
+    shop.wait_for(lambda: shop.count("q_orders_dlq") == 2)
+    worker.terminate()
+    assert worker.wait(10) == 0
+    assert (attempts(shop, 0), attempts(shop, 1)) == ([1, 2], [1])
+    kept = {row["message"]["id"]: header(row) for row in shop.rows("q_orders_dlq")}
+    assert {(each["reason"], each["attempts"]) for each in kept.values()} == {
+        ("exception", 2),
+        ("rejected", 1),
+    }
+    assert kept[1]["error"] == "not wanted"
+    assert "TwoArguments" in kept[0]["traceback"]
+    assert not any("final" in each for each in kept.values())
+
+
 def test_a_delay_beyond_what_postgresql_counts_holds_up_nothing_else(shop: Shop) -> None:
     orders(shop)
     shop.send("orders", [{"id": 0, "do": "retry", "seconds": 1e18}])

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pgmqgen.errors import Violation
 from pgmqgen.runtime.delivery import Account, read_account
+from pgmqgen.runtime.outcome import Archive, DeadLetter, Failure
 
 
 def recorded(**reserved: Any) -> bytes:
@@ -37,6 +39,28 @@ def recorded(**reserved: Any) -> bytes:
 def test_read_account(read_ct: int, raw: bytes | None, expected: Account) -> None:
     assert read_account(read_ct, raw) == expected
     assert expected.attempt == expected.attempts + 1
+
+
+@pytest.mark.parametrize(
+    ("reserved", "final"),
+    [
+        ({"final": "dead_letter", "reason": "exception"}, DeadLetter(Failure("exception", "e", was_run=False))),
+        ({"final": "archive", "reason": "crash", "unexplained": 3}, Archive(Failure("crash", "e", unexplained=3, was_run=False))),
+        (
+            {"final": "archive", "reason": "invalid", "errors": [{"pointer": "/a", "keyword": "type", "message": "m"}]},
+            Archive(Failure("invalid", "e", None, (Violation("/a", "type", "m"),), was_run=False)),
+        ),
+        ({"final": "archive", "reason": "crash", "errors": [7], "traceback": 7}, Archive(Failure("crash", "e", was_run=False))),
+        ({"final": "delete", "reason": "crash"}, None),
+        ({"final": ["archive"], "reason": ["crash"]}, None),
+        ({"final": "archive"}, None),
+    ],
+)  # fmt: skip
+def test_what_could_not_be_moved_is_known_again(
+    reserved: dict[str, Any], final: Archive | DeadLetter | None
+) -> None:
+    raw = recorded(attempts=2, error="e", **reserved)
+    assert read_account(3, raw) == Account(2, 0, 0, final)
 
 
 json_values = st.recursive(
