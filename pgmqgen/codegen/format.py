@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,30 +31,34 @@ def format_files(
 ) -> list[RenderedFile]:
     """Sort imports and `__all__`, drop unused ones and format; all files at once that `memory` has not."""
     memory = memory or Memory()
-    keys = _make_keys(files, root, memory)
+    packages = sorted({_package(file, root) for file in files})
+    keys = {file.path: _key(file, root, packages, memory) for file in files}
     unknown = [file for file in files if memory.find(keys[file.path]) is None]
-    for path, text in _format_texts(unknown, {file.path.parent for file in files}, root):
+    for path, text in _format_texts(unknown, packages, root):
         memory.keep(keys[path], text)
     return [replace(file, text=memory.find(keys[file.path]) or "") for file in files]
 
 
-def _make_keys(files: list[RenderedFile], root: Path, memory: Memory) -> dict[Path, str]:
-    """Ruff tells the project's own modules by the folders that are there."""
-    names = {file.path: file.path.relative_to(root).as_posix() for file in files}
-    layout = sorted({"/".join(name.split("/")[:2]) for name in names.values()})
-    settings = (*_SETTINGS, *_RULES, *layout)
-    return {file.path: memory.key(*settings, names[file.path], file.text) for file in files}
+def _package(file: RenderedFile, root: Path) -> str:
+    """The folder by which ruff tells that a module is the project's own, not a library's."""
+    parts = file.path.parent.relative_to(root).parts
+    return "/".join(parts[: 2 if parts[:1] == ("src",) else 1])
+
+
+def _key(file: RenderedFile, root: Path, packages: Sequence[str], memory: Memory) -> str:
+    name = file.path.relative_to(root).as_posix()
+    return memory.key(*_SETTINGS, *_RULES, *packages, name, file.text)
 
 
 def _format_texts(
-    files: list[RenderedFile], folders: set[Path], root: Path
+    files: list[RenderedFile], packages: Sequence[str], root: Path
 ) -> Iterator[tuple[Path, str]]:
     if not files:
         return
     with tempfile.TemporaryDirectory(prefix="pgmqgen-") as name:
         copies = {file.path: Path(name) / file.path.relative_to(root) for file in files}
-        for folder in folders:
-            (Path(name) / folder.relative_to(root)).mkdir(parents=True, exist_ok=True)
+        for folder in (*(Path(name) / each for each in packages), *_parents(copies.values())):
+            folder.mkdir(parents=True, exist_ok=True)
         for file in files:
             _check_syntax(file, root)
             copies[file.path].write_text(file.text, encoding="utf-8", newline="\n")
@@ -62,6 +66,10 @@ def _format_texts(
         _run_ruff(Path(name), "format")
         for path, copy in copies.items():
             yield path, copy.read_text(encoding="utf-8")
+
+
+def _parents(paths: Iterable[Path]) -> set[Path]:
+    return {path.parent for path in paths}
 
 
 def _check_syntax(file: RenderedFile, root: Path) -> None:

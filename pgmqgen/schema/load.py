@@ -20,13 +20,16 @@ from pgmqgen.schema.lint import (
     Declaration,
     Policy,
     Subject,
+    bundle_key,
     lint_bundle,
     lint_identifiers,
     lint_meaning,
     lint_modules,
     lint_names,
     lint_source,
+    meaning_key,
     recall_findings,
+    source_key,
 )
 from pgmqgen.schema.modules import shared_module
 from pgmqgen.schema.names import class_prefix, module_name, payload_name
@@ -194,7 +197,7 @@ class _Loader:
         schema = bundler.bundle()
         found = bundler.diagnostics
         if not found and all(map(self._is_sound, bundler.sources)):
-            found = list(lint_bundle(source, schema))
+            found = list(self._lint_bundle(source, schema))
             if not found:
                 self._bundles[source.path] = schema, bundler.origins
             if not found and declared.settings is not None:
@@ -214,8 +217,14 @@ class _Loader:
 
     def _lint(self, source: Source) -> tuple[Diagnostic, ...]:
         if source.path not in self._lints:
-            self._lints[source.path] = tuple(lint_source(source, self._library.dialect_of(source)))
+            dialect, memory = self._library.dialect_of(source), self._memory
+            key = source_key(source, dialect, memory)
+            self._lints[source.path] = recall_findings(key, memory, lint_source(source, dialect))
         return self._lints[source.path]
+
+    def _lint_bundle(self, source: Source, bundle: dict[str, Any] | bool) -> tuple[Diagnostic, ...]:
+        key = bundle_key(source, bundle, self._memory)
+        return recall_findings(key, self._memory, lint_bundle(source, bundle))
 
     def _lint_meaning(self, source: Source) -> Iterator[Diagnostic]:
         """Vendored copies are not the project's to mend."""
@@ -230,11 +239,12 @@ class _Loader:
             subject = Subject(
                 source=source, dialect=dialect, bundle=bundle, origins=origins, is_queue=is_queue
             )
-            yield from recall_findings(subject, self._memory, lint_meaning)
+            key = meaning_key(subject, self._memory)
+            yield from recall_findings(key, self._memory, lint_meaning(subject))
 
     def _bundle_shared(self, source: Source) -> Iterator[Diagnostic]:
         bundler = Bundler(source, self._library)
         bundle = bundler.bundle()
         yield from bundler.diagnostics
-        if not bundler.diagnostics and not list(lint_bundle(source, bundle)):
+        if not bundler.diagnostics and not self._lint_bundle(source, bundle):
             self._bundles[source.path] = bundle, bundler.origins

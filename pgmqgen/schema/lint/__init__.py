@@ -30,7 +30,7 @@ from pgmqgen.schema.lint.names import Declaration
 from pgmqgen.schema.lint.names import check as lint_names
 from pgmqgen.schema.lint.names import check_modules as lint_modules
 from pgmqgen.schema.lint.policy import Policy
-from pgmqgen.schema.lint.recall import recall_findings
+from pgmqgen.schema.lint.recall import bundle_key, meaning_key, recall_findings, source_key
 from pgmqgen.schema.lint.registry import RULES
 from pgmqgen.schema.lint.subject import Subject
 from pgmqgen.schema.source import Source
@@ -40,13 +40,16 @@ __all__ = [
     "Declaration",
     "Policy",
     "Subject",
+    "bundle_key",
     "lint_bundle",
     "lint_identifiers",
     "lint_meaning",
     "lint_modules",
     "lint_names",
     "lint_source",
+    "meaning_key",
     "recall_findings",
+    "source_key",
 ]
 
 
