@@ -46,7 +46,7 @@ _IN_WORDS = {
 def check(source: Source, draft: str) -> Iterator[Diagnostic]:
     """Check a file against the metaschema of its draft."""
     for error in _metaschema(draft).iter_errors(source.value):
-        pointer = tuple(error.instance_path)
+        pointer = _restore(source.value, tuple(error.instance_path), error.instance)
         if is_schema(pointer):
             yield from _check_schema(source, pointer, error)
         elif pointer[-1] == "type" and is_schema(pointer[:-1]):
@@ -70,6 +70,30 @@ def _metaschema(draft: str) -> jsonschema_rs.Validator:
     # Published schemas have a `$ref` such as `#/definitions/A<B>`, which is no URI but resolves.
     schema = {"$schema": reference, "$ref": reference}
     return jsonschema_rs.validator_for(schema, offline=True, validate_formats=False)
+
+
+def _restore(value: Any, path: Pointer, instance: Any) -> Pointer:
+    """The pointer of an error's instance: jsonschema-rs leaves empty keys out of its path."""
+    ways = list(_ways(value, path))
+    if len(ways) > 1:
+        ways.sort(key=lambda way: get(value, way) != instance)
+    return ways[0]
+
+
+def _ways(value: Any, path: Pointer) -> Iterator[Pointer]:
+    """The pointers that are `path` but for empty keys, and lead somewhere."""
+    if not path:
+        yield ()
+    elif _has(value, path[0]):
+        yield from ((path[0], *rest) for rest in _ways(value[path[0]], path[1:]))
+    if isinstance(value, dict) and "" in value:
+        yield from (("", *rest) for rest in _ways(value[""], path))
+
+
+def _has(value: Any, step: str | int) -> bool:
+    if isinstance(value, dict):
+        return step in value
+    return isinstance(value, list) and isinstance(step, int) and step < len(value)
 
 
 def _check_schema(
