@@ -74,7 +74,7 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
         ('{"properties":\n {"a": {"type": "strng"}}}', "q.json:2:17 PGQ004", '`type`: expected array, boolean, integer, null, number, object or string, got `"strng"`', "did you mean `string`?"),
         ('{"minLength": "3"}', "q.json:1:15 PGQ004", '`minLength`: expected an integer, got `"3"`', "remove the quotes: 3"),
         ('{"required": ["a", "a"]}', "q.json:1:14 PGQ004", '`required`: ["a","a"] has non-unique elements', None),
-        ('{"properties": {"": {"$defs": {"$defs": 1}}}}', "q.json:1:40 PGQ004", "`properties..$defs.$defs`: expected a schema, got `1`", None),
+        ('{"properties": {"": {"$defs": {"$defs": 1}}}}', "q.json:1:41 PGQ004", "`properties..$defs.$defs`: expected a schema, got `1`", None),
         ('{"properties": {"": {"items": 3}, "items": {}}}', "q.json:1:31 PGQ004", "`properties..items`: expected a schema, got `3`", None),
         (f'{{"$schema": "{DRAFT_7}", "items": 3}}', "q.json:1:65 PGQ004", "`items`:", None),
         ('{"$schema": "https://example.com/mine"}', "q.json:1:13 PGQ005", "unknown draft `https://example.com/mine`", 'write "$schema": "https://json-schema.org/draft/2020-12/schema", or keep a copy of the metaschema in [vendored]'),
