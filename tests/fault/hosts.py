@@ -1,17 +1,37 @@
-"""Hosts of a test: network namespaces on one bridge, which only root can make."""
+"""Hosts of a test: network namespaces on one bridge, which only root can make, and their server."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from pgmq.install import get_embedded_install_sql
+
+from pgmqgen.local import cluster
 
 _NETWORK = "10.213.77"
 """Nothing outside of the namespaces ever sees these addresses."""
 SERVER = f"{_NETWORK}.1"
+_PASSWORD = "a secret"
+URL = f"host={SERVER} user=postgres dbname=postgres password='{_PASSWORD}'"
+"""Of the server's database, from any host."""
+_START = """
+import sys
+from pathlib import Path
+from pgmqgen.local.programs import run
+
+data = sys.argv[1]
+options = f"-p 5432 -c listen_addresses={sys.argv[2]} -c password_encryption=scram-sha-256 -k {data}"
+options = " ".join([options, *(f"-c {setting}" for setting in sys.argv[3:])])
+run(Path(data), "pg_ctl", "start", "-D", data, "-w", "-l", f"{data}/server.log", "-o", options)
+"""
 
 
 def can_make_hosts() -> bool:
@@ -84,6 +104,29 @@ def make_hosts(count: int) -> Iterator[Hosts]:
         yield hosts
     finally:
         hosts._remove()
+
+
+@contextmanager
+def serve(hosts: Hosts, data: Path, settings: Sequence[str] = ()) -> Iterator[str]:
+    """Run a server with pgmq in its namespace, which asks the other hosts for a password.
+
+    data: of a new cluster; settings: of the server, as `name=value`
+    Yields its URL on this side, by its Unix socket; that for the other hosts is `URL`.
+    """
+    cluster.start(data)
+    cluster.stop(data)
+    with (data / "pg_hba.conf").open("a") as file:
+        file.write("host all all all scram-sha-256\n")
+    command = [sys.executable, "-c", _START, str(data), SERVER, *settings]
+    subprocess.run([*hosts.within(None), *command], check=True)
+    try:
+        url = f"postgresql://postgres@/postgres?host={data}&port=5432"
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(get_embedded_install_sql().encode())
+            connection.execute(f"ALTER USER postgres PASSWORD '{_PASSWORD}'".encode())
+        yield url
+    finally:
+        cluster.stop(data)
 
 
 def _ip(*arguments: str) -> None:
