@@ -1,4 +1,8 @@
-"""The base of the generated producers: a queue to which one type of payload is sent."""
+"""The base of the generated producers: a queue to which one type of payload is sent.
+
+A process of a worker imports the producers of its queues with their models, and may never send: so
+the database driver is imported with the first producer that is made.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
-from pgmqgen.runtime.client import AsyncQueue, Queue
 from pgmqgen.runtime.headers import Headers
-from pgmqgen.runtime.protocol import Delay
 from pgmqgen.runtime.validation import Contract
 
 if TYPE_CHECKING:
+    from pgmqgen.runtime.client import AsyncQueue, Queue
+    from pgmqgen.runtime.protocol import Delay
     from pgmqgen.runtime.target import AsyncTarget, Target
 
 T = TypeVar("T")
@@ -27,6 +31,8 @@ class Producer(Generic[T]):
     contract: ClassVar[Contract[Any]]
 
     def __init__(self, target: Target) -> None:
+        from pgmqgen.runtime.client import Queue
+
         self._queue: Queue[T] = Queue(target, self.contract.queue, self.contract)
 
     def send(self, payload: T, delay: Delay = 0, headers: Headers | None = None) -> int:
@@ -79,6 +85,8 @@ class AsyncProducer(Generic[T]):
     contract: ClassVar[Contract[Any]]
 
     def __init__(self, target: AsyncTarget) -> None:
+        from pgmqgen.runtime.client import AsyncQueue
+
         self._queue: AsyncQueue[T] = AsyncQueue(target, self.contract.queue, self.contract)
 
     async def send(self, payload: T, delay: Delay = 0, headers: Headers | None = None) -> int:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from pgmqgen.errors import RegistryError
 from pgmqgen.queue import QueueSettings, suggest
-from pgmqgen.runtime.validation import Contract
 from pgmqgen.runtime.wording import listed
+
+if TYPE_CHECKING:
+    from pgmqgen.runtime.validation import Contract
 
 T = TypeVar("T")
 Handler = Callable[..., Any]
@@ -42,7 +44,9 @@ class QueueSpec(Generic[T]):
 
     @cached_property
     def contract(self) -> Contract[T]:
-        """The queue's contract, imported on first use."""
+        """The queue's contract, imported on first use, and the validator with it."""
+        from pgmqgen.runtime.validation import Contract
+
         found = import_object(self._contract_name, package=self._package)
         if not isinstance(found, Contract):
             raise RegistryError(
