@@ -28,8 +28,14 @@ from pgmqgen.runtime.outcome import (
 from pgmqgen.runtime.session import Session
 from pgmqgen.runtime.watchdog import Wait
 
-# Index scans whatever the statistics say: they are of no use on a queue's table.
-_SETTINGS = {"enable_seqscan": "off", "timezone": "UTC", "datestyle": "ISO"}
+# Index scans, in the order of the index, whatever the statistics say: they are of no use on a queue's
+# table.
+_SETTINGS = {
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "timezone": "UTC",
+    "datestyle": "ISO",
+}
 
 Row = tuple[int, int, bytes, bytes, bytes | None, bytes | None, bytes | None]
 """msg_id, read_ct, enqueued_at, vt, what earlier leases recorded, headers, message; without the last
@@ -139,8 +145,9 @@ class LeaseStore:
         parameters = _fence([d.msg_id for d in deliveries], [d.read_ct for d in deliveries])
         text = _statement(decided[0][1], self._layout(settings))
         if "%(patches)s" in text:
-            patches = (_patch(settings, delivery, decision) for delivery, decision in decided)
-            parameters["patches"] = [orjson.dumps(patch).decode() for patch in patches]
+            parameters["patches"] = orjson.dumps(
+                {f"{d.msg_id}/{d.read_ct}": _patch(settings, d, what) for d, what in decided}
+            ).decode()
         return len(self._run(text, settings, parameters))
 
     def columns(self, queue: str, prefix: str = "q") -> set[str]:

@@ -101,7 +101,7 @@ WITH due AS (
     UPDATE {{queue}} AS q
     SET vt = clock_timestamp() + make_interval(secs => %s::float8),
         read_ct = {_NEXT_COUNT}{{noted}}
-    FROM due WHERE q.msg_id = due.msg_id
+    WHERE q.msg_id = ANY (ARRAY (SELECT msg_id FROM due))
     RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt, q.message::text, {{headers}}::text
 )
 SELECT * FROM leased ORDER BY msg_id
@@ -149,8 +149,14 @@ FROM pgmq.metrics(%s::text)
 # takes parallel arrays: ids, read counts, and what belongs to each.
 
 
-_FENCED = "q.msg_id = fence.msg_id AND q.read_ct = fence.read_ct"
-_FENCE = "unnest(%(ids)s::bigint[], %(read_counts)s::int[]) AS fence (msg_id, read_ct)"
+# No join, which would be planned by the statistics: those of a queue that was vacuumed while it was
+# empty say that it has no rows, and then all of a million would be read for each. IS TRUE keeps
+# PostgreSQL from making this one.
+FENCE = (
+    " AND ((q.msg_id, q.read_ct) IN "
+    "(SELECT * FROM unnest(%(ids)s::bigint[], %(read_counts)s::int[]))) IS TRUE"
+)
+_FENCED = f"q.msg_id = ANY (%(ids)s::bigint[]){FENCE}"
 
 LARGE = 1_000_000
 """Bytes of text from which on a message or its headers are large: only a handler's process loads
@@ -214,7 +220,7 @@ FROM (SELECT count(*) FROM settled) AS acknowledged LEFT JOIN leased ON true
 # first column of every row is how many acknowledgements were still fenced.
 EXCHANGE = f"""
 WITH settled AS (
-    DELETE FROM {{queue}} AS q USING {_FENCE} WHERE {_FENCED} RETURNING q.msg_id
+    DELETE FROM {{queue}} AS q WHERE {_FENCED} RETURNING q.msg_id
 ), {_LEASED}"""
 
 _ARCHIVED = """
@@ -224,13 +230,14 @@ _ARCHIVED = """
 
 EXCHANGE_ARCHIVING = f"""
 WITH gone AS (
-    DELETE FROM {{queue}} AS q USING {_FENCE} WHERE {_FENCED} RETURNING q.*
+    DELETE FROM {{queue}} AS q WHERE {_FENCED} RETURNING q.*
 ), settled AS ({_ARCHIVED}), {_LEASED}"""
 
+# IS TRUE keeps the index on vt out, which may lead through all that is visible.
 LEASE_ONE = f"""
 WITH chosen AS (
     SELECT q.msg_id, {_WEIGHT} AS weight FROM {{queue}} AS q
-    WHERE q.msg_id = %(msg_id)s AND q.vt <= now() FOR UPDATE
+    WHERE q.msg_id = %(msg_id)s AND (q.vt <= now()) IS TRUE FOR UPDATE
 ), large AS (
     SELECT msg_id FROM chosen WHERE weight IS NULL
 )
@@ -244,45 +251,43 @@ FROM {queue} AS q WHERE q.msg_id = %s AND q.read_ct = %s
 """
 
 DELETE_FENCED = f"""
-DELETE FROM {{queue}} AS q USING {_FENCE} WHERE {_FENCED} RETURNING q.msg_id
+DELETE FROM {{queue}} AS q WHERE {_FENCED} RETURNING q.msg_id
 """
 
 ARCHIVE_FENCED = f"""
 WITH gone AS (
-    DELETE FROM {{queue}} AS q USING {_FENCE} WHERE {_FENCED} RETURNING q.*
+    DELETE FROM {{queue}} AS q WHERE {_FENCED} RETURNING q.*
 ){_ARCHIVED}
 """
 
-_PATCHES = (
-    "unnest(%(ids)s::bigint[], %(read_counts)s::int[], %(patches)s::jsonb[]) "
-    "AS fence (msg_id, read_ct, patch)"
-)
+_PATCH = "(%(patches)s::jsonb -> (q.msg_id || '/' || q.read_ct))"
+"""What is to be recorded of a lease."""
 
 # For a retry and for a lease given back: both say so in the reserved header.
 RESCHEDULE = f"""
 UPDATE {{queue}} AS q SET
-    vt = clock_timestamp() + make_interval(secs => (fence.patch ->> 'delay_s')::float8),
-    headers = {merged_headers("(fence.patch -> 'header')")}
-FROM {_PATCHES} WHERE {_FENCED} RETURNING q.msg_id
+    vt = clock_timestamp() + make_interval(secs => ({_PATCH} ->> 'delay_s')::float8),
+    headers = {merged_headers(f"({_PATCH} -> 'header')")}
+WHERE {_FENCED} RETURNING q.msg_id
 """
 
 # Where there are no headers, nothing says how often a message failed, nor why it is dead.
 RESCHEDULE_BARE = f"""
 UPDATE {{queue}} AS q SET
-    vt = clock_timestamp() + make_interval(secs => (fence.patch ->> 'delay_s')::float8)
-FROM {_PATCHES} WHERE {_FENCED} RETURNING q.msg_id
+    vt = clock_timestamp() + make_interval(secs => ({_PATCH} ->> 'delay_s')::float8)
+WHERE {_FENCED} RETURNING q.msg_id
 """
 
 DEAD_LETTER_BARE = f"""
 WITH gone AS (
-    DELETE FROM {{queue}} AS q USING {_FENCE} WHERE {_FENCED} RETURNING q.*
+    DELETE FROM {{queue}} AS q WHERE {_FENCED} RETURNING q.*
 )
 INSERT INTO {{dlq}} (vt, message) SELECT clock_timestamp(), message FROM gone RETURNING msg_id
 """
 
 _BURIED = f"""
 WITH gone AS (
-    DELETE FROM {{queue}} AS q USING {_PATCHES} WHERE {_FENCED} RETURNING q.*, fence.patch
+    DELETE FROM {{queue}} AS q WHERE {_FENCED} RETURNING q.*, {_PATCH} AS patch
 ), marked AS (
     SELECT {{kept}}, {
     merged_headers(
@@ -306,14 +311,13 @@ RETURNING msg_id
 # Locks in msg_id order and skips what is locked: a row that somebody holds is being settled.
 EXTEND = f"""
 WITH held AS (
-    SELECT q.msg_id FROM {{queue}} AS q JOIN {_FENCE} ON {_FENCED}
-    ORDER BY q.msg_id FOR UPDATE OF q SKIP LOCKED
+    SELECT q.msg_id FROM {{queue}} AS q WHERE {_FENCED} ORDER BY q.msg_id FOR UPDATE SKIP LOCKED
 )
 UPDATE {{queue}} AS q SET vt = clock_timestamp() + make_interval(secs => %(lease_s)s::float8)
-FROM held WHERE q.msg_id = held.msg_id RETURNING q.msg_id, q.read_ct
+WHERE q.msg_id = ANY (ARRAY (SELECT msg_id FROM held)) RETURNING q.msg_id, q.read_ct
 """
 
-HELD = f"SELECT q.msg_id, q.read_ct FROM {{queue}} AS q JOIN {_FENCE} ON {_FENCED}"
+HELD = f"SELECT q.msg_id, q.read_ct FROM {{queue}} AS q WHERE {_FENCED}"
 
 # Seconds until the next message of each queue is due (negative: it is overdue), null if empty.
 NEXT_DUE = "SELECT {number}, extract(epoch FROM min(vt) - clock_timestamp())::float8 FROM {queue}"
