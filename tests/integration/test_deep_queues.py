@@ -92,16 +92,21 @@ def test_what_a_statement_reads_does_not_grow_with_the_queue(
     database_url: str, state: list[str], plan: str
 ) -> None:
     planned = f"{database_url}&options={quote(f'-c plan_cache_mode={plan}')}"
+    _fill(database_url, state)
     with psycopg.connect(database_url, autocommit=True) as observer:
-        observer.execute("SELECT pgmq.create('deep'), pgmq.create('deep_dlq')")
-        observer.execute("ALTER TABLE pgmq.q_deep SET (autovacuum_enabled = false)")
-        for statement in [*state, _send("-interval '1 s'", count=2 * BATCH * len(ACTS))]:
-            observer.execute(statement.encode())
         for name, act in ACTS.items():
             held = _with_store(database_url, _lease)
             before = _count_blocks(observer)
             act(planned, held)
             assert _count_blocks(observer) - before < MOST, name
+
+
+def _fill(url: str, state: list[str]) -> None:
+    with psycopg.connect(url, application_name=APPLICATION, autocommit=True) as connection:
+        connection.execute("SELECT pgmq.create('deep'), pgmq.create('deep_dlq')")
+        connection.execute("ALTER TABLE pgmq.q_deep SET (autovacuum_enabled = false)")
+        for statement in [*state, _send("-interval '1 s'", count=2 * BATCH * len(ACTS))]:
+            connection.execute(statement.encode())
 
 
 def _with_store(url: str, act: Callable[[LeaseStore], T]) -> T:
