@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEBIAN := $(patsubst %,$(VENV)/debian/%/.done,pgbouncer libfaketime postgresql-15)
 
-.PHONY: help setup demo test soak fault endurance lint types bench compilebench check clean
+.PHONY: help setup demo test soak fault endurance lint types bench compilebench scale check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
@@ -60,6 +60,9 @@ bench: setup  ## throughput against a bare pgmq loop
 
 compilebench: setup  ## generate against the bare code generator
 	$(BIN)/python -m tests.bench.compile
+
+scale: setup  ## throughput against worker hosts, and the model of it; needs root, 8 minutes
+	$(BIN)/python -m tests.scale --write
 
 check: lint types test  ## what CI runs
 
