@@ -16,7 +16,7 @@ import psycopg
 from tests.fault.hosts import Hosts
 from tests.scale import accounting
 from tests.scale.fleet import Fleet, example
-from tests.scale.plan import Point
+from tests.scale.plan import PAYLOADS, Point
 from tests.scale.quota import Quota, release
 
 _FILL = """
@@ -35,6 +35,9 @@ SELECT coalesce(sum(calls), 0), coalesce(sum(rows), 0), coalesce(sum(total_exec_
 FROM pg_stat_statements(false) WHERE queryid = ANY (%s)
 """
 _LOOK_S = 0.02
+_LEAD_S = 0.4
+_FIRST_PACE_S = 50e-6
+"""How long a message takes to be filled in, before that was seen."""
 _FIRST, _LAST = 0.15, 0.85
 _PROBES = 50
 _PROBE = """
@@ -93,6 +96,7 @@ class Observer:
         self._postmaster = postmaster
         self._quota = quota
         self._fleet = fleet
+        self._pace_s = dict.fromkeys(PAYLOADS, _FIRST_PACE_S)
 
     def close(self) -> None:
         """Close the connection."""
@@ -146,13 +150,15 @@ class Observer:
         for queue in point.queues:
             self.connection.execute(f"TRUNCATE pgmq.q_{queue}".encode())
         self.connection.execute("CHECKPOINT")  # so that no page is logged whole while it drains
-        wait_s = 0.3 + count * 40e-6
+        begin = time.monotonic()
+        wait_s = _LEAD_S + self._pace_s[point.payload] * count
         (due,) = self._fetch("SELECT clock_timestamp() + make_interval(secs => %s)", wait_s)
         message = json.dumps(example(point.payload))
         values = {"due": due, "count": count // len(point.queues), "message": message}
         for queue in point.queues:
             self.connection.execute(_FILL.format(queue=queue).encode(), values)
-            self.connection.execute(f"VACUUM ANALYZE pgmq.q_{queue}".encode())
+            self.connection.execute(f"ANALYZE pgmq.q_{queue}".encode())
+        self._pace_s[point.payload] = (time.monotonic() - begin) / count
 
     def _limit(self, server_cores: float | None, host_cores: float | None) -> None:
         self._quota.limit(server_cores)

@@ -37,14 +37,19 @@ class Report:
     """All that a run has found.
 
     facts: versions and the like, in one line
+    wait_us: what the handler of slow messages really waits
     """
 
     def __init__(
-        self, facts: str, measured: Sequence[Measured], profiles: Mapping[Point, Profile]
+        self,
+        facts: str,
+        measured: Sequence[Measured],
+        profiles: Mapping[Point, Profile],
+        wait_us: float,
     ) -> None:
         self.facts = facts
         self.measured = {each.point: each for each in measured}
-        self.costs = fit(self.measured)
+        self.costs = fit(self.measured, wait_us)
         self.profiles = profiles
 
     def sections(self) -> dict[str, str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.scale.measure import Sample
 from tests.scale.model import LANES, Costs, Setup, limit, predict
-from tests.scale.plan import FITTED, FOUR, HOST_CORES, SERVER_CORES, WAIT_MS, Point
+from tests.scale.plan import FITTED, FOUR, HOST_CORES, SERVER_CORES, Point
 
 SERVER = ("backend", "wal", "other")
 """The kinds of processes that are the server's."""
@@ -58,9 +58,16 @@ class Measured:
         return statistics.median(sample.wal_bytes for sample in self.samples)
 
 
-def fit(measured: Mapping[Point, Measured]) -> dict[str, Costs]:
-    """The costs of each payload, from one host with no limits and, crowded, from four."""
-    return {payload: _fit(payload, point, measured) for payload, point in FITTED.items()}
+def fit(measured: Mapping[Point, Measured], wait_us: float) -> dict[str, Costs]:
+    """The costs of each payload, from one host with no limits and, crowded, from four.
+
+    wait_us: what the handler of slow messages really waits
+    """
+    waits_us = {"slow": wait_us}
+    return {
+        payload: replace(_fit(payload, point, measured), wait_us=waits_us.get(payload, 0.0))
+        for payload, point in FITTED.items()
+    }
 
 
 def error(costs: Costs, each: Measured) -> float:
@@ -83,6 +90,5 @@ def _fit(payload: str, point: Point, measured: Mapping[Point, Measured]) -> Cost
         parent_us=one.cpu_us("parent"),
         child_us=one.cpu_us("child"),
         crowd_us=max(0.0, crowded_us - server_us) / (LANES * len(FOUR.hosts) - LANES),
-        wait_us=WAIT_MS * 1000 if payload == "slow" else 0.0,
         batch=one.batch(),
     )
