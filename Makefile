@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEBIAN := $(patsubst %,$(VENV)/debian/%/.done,pgbouncer libfaketime postgresql-15)
 
-.PHONY: help setup demo test soak fault endurance lint types bench compilebench scale check clean
+.PHONY: help setup demo test soak fault endurance lint types bench compilebench scale peers check clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
@@ -30,6 +30,19 @@ $(VENV)/node/.done: tests/node/package.json $(VENV)/.done
 $(VENV)/debian/%/.done: tests/fault/fetch_package.sh $(VENV)/.done
 	@rm -rf $(@D)
 	@if tests/fault/fetch_package.sh $(@D) $*; then touch $@; fi
+
+# Other queues, for `make peers` only, each with what it is built on.
+$(VENV)/peers/python/.done: tests/peers/requirements.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+PEERS_NODE := tests/peers/package.json $(wildcard tests/peers/programs/*.mjs)
+
+$(VENV)/peers/node/.done: $(PEERS_NODE)
+	@mkdir -p $(@D)
+	@cp $(PEERS_NODE) $(@D)
+	cd $(@D) && npm install --no-audit --no-fund --no-package-lock --silent && touch .done
 
 demo: $(VENV)/.done  ## the main job end to end, on the embedded PostgreSQL
 	@$(BIN)/pgmqgen demo
@@ -63,6 +76,11 @@ compilebench: setup  ## generate against the bare code generator
 
 scale: setup  ## throughput against worker hosts, and the model of it; needs root, 8 minutes
 	$(BIN)/python -m tests.scale --write
+
+# An environment that cannot be made is reported beside what ran.
+peers: $(VENV)/.done  ## other queues on PostgreSQL beside pgmqgen: throughput and latency
+	-@$(MAKE) --keep-going $(VENV)/peers/python/.done $(VENV)/peers/node/.done
+	$(BIN)/python -m tests.peers $(ARGS)
 
 check: lint types test  ## what CI runs
 
