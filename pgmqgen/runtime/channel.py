@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from socket import socket
 
@@ -70,12 +70,13 @@ class Channel:
             self._sock.close()
             self._outgoing.clear()
 
-    def release(self, ticket: int) -> Delivery | None:
-        """Take a delivery out of `held`; None if it is not there (any more)."""
-        delivery = self.held.pop(ticket, None)
-        if delivery is not None:
-            self.load_s = self.load_s - delivery.cost_s if self.held else 0.0
-        return delivery
+    def release(self, tickets: Iterable[int]) -> list[Delivery]:
+        """Take deliveries out of `held`, as far as they are there (any more)."""
+        held = self.held
+        released = [held.pop(ticket) for ticket in tickets if ticket in held]
+        load_s = self.load_s - sum([delivery.cost_s for delivery in released])
+        self.load_s = load_s if held else 0.0
+        return released
 
     def _write(self) -> None:
         try:

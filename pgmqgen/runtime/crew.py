@@ -43,6 +43,8 @@ class Results(Protocol):
 
     def finish(self, delivery: Delivery, result: Result) -> None: ...
 
+    def complete(self, number: int, deliveries: Sequence[Delivery]) -> None: ...
+
     def take_control(self, slot: Slot, frame: wire.Frame) -> None: ...
 
 
@@ -152,14 +154,10 @@ class Crew:
             slot.blocked = False
         begun = len(completed) + sum(1 for packed in others if packed[1] != "vetoed")
         self._intakes[number].learn(begun, seconds)
-        for ticket in completed:
-            delivery = slot.take(channel, ticket)
-            if delivery is not None:
-                self._results.finish(delivery, _COMPLETED)
+        self._results.complete(number, slot.take(channel, completed))
         for packed in others:
             ticket, result = wire.unpack_result(packed)
-            delivery = slot.take(channel, ticket)
-            if delivery is not None:
+            for delivery in slot.take(channel, [ticket]):
                 self._results.finish(delivery, result)
 
     # Looking after

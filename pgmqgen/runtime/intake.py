@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pgmqgen.queue import QueueSettings
@@ -74,28 +75,29 @@ class Intake:
         """How many bytes of payloads more it may hold."""
         return MOST_BYTES - self.held
 
-    def take(self, delivery: Delivery) -> None:
-        """A delivery was leased."""
-        self.in_hand += 1
-        self.held += delivery.size
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Some deliveries were leased."""
+        self.in_hand += len(deliveries)
+        self.held += sum([delivery.size for delivery in deliveries])
 
-    def part(self, delivery: Delivery) -> None:
-        """A delivery is not in hand any more, though it may still have to be settled."""
-        self.in_hand -= 1
-        self.held -= delivery.size
+    def part(self, deliveries: Sequence[Delivery]) -> None:
+        """These are not in hand any more, though they may still have to be settled."""
+        self.in_hand -= len(deliveries)
+        self.held -= sum([delivery.size for delivery in deliveries])
 
-    def acknowledge(self, delivery: Delivery, now: float) -> None:
-        """Note a message that was handled well."""
+    def acknowledge(self, deliveries: Sequence[Delivery], now: float) -> None:
+        """Note messages that were handled well."""
         if not self.acks:
             self.acked_since = now
-        delivery.headers = delivery.raw = None  # not wanted any more
-        self.acks.append(delivery)
+        for delivery in deliveries:
+            delivery.headers = delivery.raw = None  # not wanted any more
+        self.acks += deliveries
 
     def drop(self, delivery: Delivery) -> bool:
         """Forget a delivery whose lease is lost; False if a process has it."""
         if delivery in self.backlog:
             self.backlog.remove(delivery)
-            self.part(delivery)
+            self.part([delivery])
             return True
         acks, decided = len(self.acks), len(self.decided)
         self.acks = [each for each in self.acks if each is not delivery]

@@ -63,7 +63,7 @@ def may_be_rounded(data: bytes) -> bool:
     outline = data.translate(_OUTLINE)
     if _LONG in outline:
         return True
-    if b"0e" not in outline or not (_NINE in outline or _TINY in outline):
+    if not (_NINE in outline or _TINY in outline):
         return False  # so for all that jsonb writes
     return any(
         _starts_number(data[max(0, match.end() - 18) : match.end()])

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Hashable, Sequence
 from functools import partial
+from operator import attrgetter
 
 from pgmqgen.runtime.crew import Crew
 from pgmqgen.runtime.delivery import SUSPECT_AFTER, Account, Delivery, count_leases, read_account
@@ -90,7 +91,7 @@ class Leasing:
             if row is not None:
                 lease_until = now + intake.settings.visibility_timeout
                 delivery = self._delivery(intake, row, lease_until)
-                intake.take(delivery)
+                intake.take([delivery])
                 intake.backlog.append(delivery)
 
     def _quantity(self, intake: Intake) -> int:
@@ -164,10 +165,10 @@ class Leasing:
 
     def _admit(self, intake: Intake, deliveries: list[Delivery]) -> None:
         deliveries.sort(key=_by_id)
+        intake.take(deliveries)
         for delivery in deliveries:
-            intake.take(delivery)
             if delivery.account.final is not None:
-                intake.part(delivery)
+                intake.part([delivery])
                 intake.decided.append((delivery, delivery.account.final))
             elif delivery.account.unexplained < SUSPECT_AFTER:
                 intake.backlog.append(delivery)
@@ -177,7 +178,7 @@ class Leasing:
     def _suspect(self, intake: Intake, delivery: Delivery) -> None:
         """A message whose leases ended unexplained: it is dead, or must run alone."""
         unexplained = delivery.account.unexplained
-        intake.part(delivery)
+        intake.part([delivery])
         if unexplained >= max(intake.settings.max_attempts, SUSPECT_AFTER + 1):
             text = f"{unexplained} leases ended without a word: it may kill the whole worker"
             self._settling.bury(
@@ -219,5 +220,4 @@ class Leasing:
         return True
 
 
-def _by_id(delivery: Delivery) -> int:
-    return delivery.msg_id
+_by_id = attrgetter("msg_id")

@@ -54,18 +54,25 @@ class Settling:
     def finish(self, delivery: Delivery, result: Result) -> None:
         """A delivery left the crew with `result`."""
         intake = self._intakes[delivery.number]
-        intake.part(delivery)
+        if isinstance(result, Completed):
+            self.complete(intake.number, [delivery])
+            return
+        intake.part([delivery])
         if delivery.settled or delivery.lost:
             return
         if isinstance(result, Settled):
             self._shift.count(intake.settings.name, "handled")
             return
-        if isinstance(result, Completed):
-            intake.acknowledge(delivery, time.monotonic())
-            return
         decision = decide(intake.settings, delivery.account.attempt, result)
         intake.decided.append((delivery, decision))
         self._announce(delivery, result, decision)
+
+    def complete(self, number: int, deliveries: Sequence[Delivery]) -> None:
+        """Deliveries of one queue left the crew, handled well."""
+        intake = self._intakes[number]
+        intake.part(deliveries)
+        held = [each for each in deliveries if not (each.settled or each.lost)]
+        intake.acknowledge(held, time.monotonic())
 
     def take_control(self, slot: Slot, frame: wire.Frame) -> None:
         """A handler asks to delete, archive or extend its message now."""
@@ -81,7 +88,7 @@ class Settling:
         """Give deliveries back, without an attempt."""
         for delivery in deliveries:
             intake = self._intakes[delivery.number]
-            intake.part(delivery)
+            intake.part([delivery])
             if not (delivery.settled or delivery.lost):
                 intake.decided.append((delivery, Release()))
 

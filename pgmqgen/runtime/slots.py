@@ -135,16 +135,14 @@ class Slot:
     def dispatch(self, number: int, deliveries: Sequence[Delivery]) -> None:
         """Send deliveries of one queue to the child."""
         channel = self.asynchronous if self.is_async(number) else self.sync
-        states = self._record.states
+        states, losses, held = self._record.states, self._record.losses, channel.held
         jobs: list[wire.Job] = []
-        ticket = self._next_ticket
-        for delivery in deliveries:
+        for ticket, delivery in enumerate(deliveries, self._next_ticket):
             index = self._free.pop()
             states[index] = progress.WAITING
-            self._record.losses[index] = 0
+            losses[index] = 0
             delivery.ticket, delivery.index = ticket, index
-            channel.held[ticket] = delivery
-            channel.load_s += delivery.cost_s
+            held[ticket] = delivery
             jobs.append(
                 (
                     ticket,
@@ -158,19 +156,19 @@ class Slot:
                     delivery.raw,
                 )
             )
-            ticket += 1
-        self._next_ticket = ticket
+        channel.load_s += sum([delivery.cost_s for delivery in deliveries])
+        self._next_ticket += len(deliveries)
         channel.send((wire.RUN, number, jobs))
 
-    def take(self, channel: Channel, ticket: int) -> Delivery | None:
-        """Take back a delivery that the child has reported; None if it is not held."""
-        delivery = channel.release(ticket)
-        index = self._recalled.pop(ticket, None) if delivery is None else delivery.index
-        if index is not None:
-            self._free.append(index)
-        if delivery is not None:
-            self.completed += 1
-        return delivery
+    def take(self, channel: Channel, tickets: Sequence[int]) -> list[Delivery]:
+        """Take back deliveries that the child has reported, as far as they are held."""
+        taken = channel.release(tickets)
+        self._free += [delivery.index for delivery in taken]
+        if len(taken) < len(tickets):
+            recalled = self._recalled
+            self._free += [recalled.pop(ticket) for ticket in tickets if ticket in recalled]
+        self.completed += len(taken)
+        return taken
 
     def find(self, ticket: int) -> Delivery | None:
         """The delivery that the child holds under `ticket`."""
@@ -197,8 +195,8 @@ class Slot:
     def harvest(self) -> list[Delivery]:
         """Take what the child has finished but, busy with the next, not yet reported."""
         states = self._record.states
-        done = [d for d in self.sync.held.values() if states[d.index] == progress.DONE]
-        return [d for d in done if self.take(self.sync, d.ticket)]
+        held = self.sync.held.values()
+        return self.take(self.sync, [d.ticket for d in held if states[d.index] == progress.DONE])
 
     def recall(self) -> list[Delivery]:
         """Take back every delivery that has not begun; the child will not begin it."""
@@ -208,11 +206,9 @@ class Slot:
         taken = []
         for channel in (self.sync, self.asynchronous):
             waiting = [d for d in channel.held.values() if states[d.index] == progress.WAITING]
-            for delivery in waiting:
-                channel.release(delivery.ticket)
-                # The child still writes to its entry: it is free once the child has refused it.
-                self._recalled[delivery.ticket] = delivery.index
-            taken += waiting
+            taken += channel.release([delivery.ticket for delivery in waiting])
+            # The child still writes to their entries: they are free once it has refused them.
+            self._recalled.update((delivery.ticket, delivery.index) for delivery in waiting)
         return taken
 
     def condemn(self, ticket: int, now: float, *, is_async: bool = False) -> None:

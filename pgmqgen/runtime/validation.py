@@ -6,8 +6,8 @@ message is valid: it only gives a valid message its type.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property, partial
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import jsonschema_rs
@@ -57,7 +57,7 @@ class Contract(Generic[T]):
 
     def prepare(self) -> None:
         """Compile validator and model now rather than on the first message."""
-        _ = self._validator, self._adapter
+        _ = self._validator, self._reader
 
     def validate(self, value: Any) -> None:
         """Return None if the JSON value `value` is valid.
@@ -132,22 +132,19 @@ class Contract(Generic[T]):
 
     def typed(self, value: Any) -> T:
         """Give a valid JSON value its type. Raises PayloadTypeError if the model refuses it."""
-        if self._adapter is None:
+        read = self._reader
+        if read is None:
             return cast(T, value)
         try:
-            return self._read(value)
+            try:
+                return read(value, by_alias=True, by_name=False)
+            except ValueError:  # 1.0 and 1e19 are integers for JSON Schema, not always for pydantic
+                return read(without_fractions(value), by_alias=True, by_name=False)
         except (ValueError, RecursionError) as error:
             raise PayloadTypeError(
                 f"queue `{self.queue}`: the schema accepts this payload but its model does not: {error}",
                 hint="report the schema: the generated model must accept all that its schema does",
             ) from error
-
-    def _read(self, value: Any) -> T:
-        read = partial(cast("TypeAdapter[T]", self._adapter).validate_python, by_name=False)
-        try:
-            return read(value, by_alias=True)
-        except ValueError:  # 1.0 and 1e19 are integers for JSON Schema, but not always for pydantic
-            return read(without_fractions(value), by_alias=True)
 
     def json_value(self, payload: T) -> Any:
         """Return a typed payload as a JSON value, without validating it."""
@@ -200,6 +197,14 @@ class Contract(Generic[T]):
         from pydantic import TypeAdapter
 
         return TypeAdapter(self.payload)
+
+    @cached_property
+    def _reader(self) -> Callable[..., T] | None:
+        """What reads a JSON value: pydantic's own, without the layers of Python around it."""
+        adapter = self._adapter
+        return (
+            None if adapter is None else cast("Callable[..., T]", adapter.validator.validate_python)
+        )
 
     @cached_property
     def _batch_adapter(self) -> TypeAdapter[list[T]] | None:

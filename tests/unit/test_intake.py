@@ -55,19 +55,18 @@ def test_async_handlers_fill_the_loop_up_to_its_limit() -> None:
 def test_large_payloads_are_leased_few_at_a_time() -> None:
     state = settled(intake(), 0.00002)
     held = [delivery(raw=b"x" * 2**20) for _ in range(14)]
-    for each in held:
-        state.take(each)
+    state.take(held)
     assert state.room == MOST_BYTES - 14 * 2**20
     assert state.wanted(2, 0.1) == 0
     for each in held:
-        state.part(each)
+        state.part([each])
     assert (state.room, state.wanted(2, 0.1)) == (MOST_BYTES, MAX_BATCH)
 
 
 def test_payloads_that_only_the_processes_load_are_few_at_a_time() -> None:
     state = intake(is_async=True)
     for _ in range(13):
-        state.take(delivery(raw=None))
+        state.take([delivery(raw=None)])
     assert state.wanted(2, 0.1) == 0
 
 
@@ -96,6 +95,6 @@ def test_what_is_wanted_stays_within_bounds(
 def test_an_intake_is_idle_when_all_is_settled() -> None:
     state, done = intake(), delivery(raw=b"1")
     assert state.idle
-    state.acknowledge(done, 1.0)
+    state.acknowledge([done], 1.0)
     assert not state.idle
     assert ([d.msg_id for d in state.acks], state.acked_since) == ([7], 1.0)
