@@ -38,8 +38,8 @@ _SETTINGS = {
 }
 
 Row = tuple[int, int, bytes, bytes, bytes | None, bytes | None, bytes | None]
-"""msg_id, read_ct, enqueued_at, vt, what earlier leases recorded, headers, message; without the last
-two if it is large"""
+"""msg_id, read_ct, enqueued_at and vt as `read_instant` reads them, what earlier leases recorded, headers,
+message; without the last two if it is large"""
 
 NO_TABLE = frozenset({"42P01", "3F000"})
 """SQLSTATEs of a table, or its schema, that is not there."""

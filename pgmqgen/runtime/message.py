@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from pgmqgen.runtime.instant import read_instant
 from pgmqgen.runtime.json_text import read_leniently
 
 T = TypeVar("T")
@@ -82,12 +83,12 @@ class Message(Generic[T]):
     @property
     def enqueued_at(self) -> datetime:
         """When the message was sent (aware, UTC)."""
-        return datetime.fromisoformat(self._enqueued_at.decode())
+        return read_instant(self._enqueued_at)
 
     @property
     def visible_at(self) -> datetime:
         """When the lease taken for this delivery runs out, unless extended (aware, UTC)."""
-        return datetime.fromisoformat(self._visible_at.decode())
+        return read_instant(self._visible_at)
 
     @property
     def headers(self) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from psycopg import conninfo as libpq
 from psycopg.adapt import Loader
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
+from psycopg.types.string import ByteaBinaryLoader
 
 from pgmqgen.errors import ConfigError, DatabaseError
+from pgmqgen.runtime.instant import instant_of
 
 if TYPE_CHECKING:
     from psycopg.abc import AdaptContext, Buffer
@@ -260,10 +262,15 @@ def _refuse_nesting(connection: psycopg.BaseConnection[Any]) -> None:
         raise RuntimeError("the connection is inside of another transaction: end that first")
 
 
-def raw_jsonb(connection: AdaptContext) -> None:
-    """Make `connection` return jsonb, json and timestamptz as the bytes that the server sent."""
-    for name in ("jsonb", "json", "timestamptz"):
-        connection.adapters.register_loader(name, _RawLoader)
+def leave_raw(connection: AdaptContext) -> None:
+    """Make `connection` return text as bytes, and timestamptz as PostgreSQL's eight bytes.
+
+    These are signed microseconds since the start of 2000, most significant byte first.
+    """
+    for name in ("text", "timestamptz"):
+        connection.adapters.register_loader(name, ByteaBinaryLoader)
+    connection.adapters.register_loader("text", _RawLoader)
+    connection.adapters.register_loader("timestamptz", _InstantLoader)
 
 
 def _is_unoccupied(connection: psycopg.BaseConnection[Any]) -> bool:
@@ -283,6 +290,13 @@ def _prepare_nothing(connection: psycopg.BaseConnection[Any], pooler: bool) -> N
 class _RawLoader(Loader):
     def load(self, data: Buffer) -> bytes:
         return bytes(data)
+
+
+class _InstantLoader(Loader):
+    """Where a statement gives text: behind a pooler."""
+
+    def load(self, data: Buffer) -> bytes:
+        return instant_of(bytes(data))
 
 
 def _parse(conninfo: str) -> dict[str, Any]:

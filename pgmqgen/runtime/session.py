@@ -24,7 +24,7 @@ class Session:
     wait: told while an answer is waited for
     kept: whether the server's session is this connection's own, so that LISTEN works
 
-    Of jsonb, json and timestamptz it returns the text as bytes.
+    Of text it returns the bytes, of timestamptz what `read_instant` reads.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Session:
         from pgmqgen.runtime import postgres
 
         self.connection = connector.dial(application_name)
-        postgres.raw_jsonb(self.connection)
+        postgres.leave_raw(self.connection)
         self._wait = wait
         self._settings = ""
         try:
@@ -76,7 +76,8 @@ class Session:
 
         with translating_errors(queue), self._wait.on(self.connection):
             if self.kept:
-                return self._cursor.execute(statement, parameters, prepare=prepare).fetchall()
+                self._cursor.execute(statement, parameters, prepare=prepare, binary=True)
+                return self._cursor.fetchall()
             self._cursor.execute(self._settings + statement, parameters)
             while self._cursor.nextset():
                 pass  # the settings give no rows

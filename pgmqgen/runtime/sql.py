@@ -180,17 +180,17 @@ def _weight(column: str) -> str:
 _WEIGHT = f"{_weight('q.message')} + {_weight('{headers}')}"
 
 # What earlier leases have recorded stands apart: it must not be missed because the other headers are
-# large or hostile. Of a large message headers and payload are null.
+# large or hostile. Of a large message headers and payload are null. The subquery is evaluated once.
 _TAKEN = f"""
-    SET vt = clock_timestamp() + make_interval(secs => %(lease_s)s::float8),
+    SET vt = (SELECT clock_timestamp() + make_interval(secs => %(lease_s)s::float8)),
         read_ct = {_NEXT_COUNT}{{noted}}
     WHERE q.msg_id = ANY (ARRAY (SELECT msg_id FROM chosen))
     RETURNING q.msg_id, q.read_ct, q.enqueued_at, q.vt,
         CASE WHEN q.read_ct > 1 AND pg_column_size({{headers}} -> 'x-pgmqgen') < {LARGE}
-            THEN {{headers}} -> 'x-pgmqgen' END,
-        CASE WHEN q.msg_id <> ALL (ARRAY (SELECT msg_id FROM large)) THEN {{headers}} END,
+            THEN {{headers}} -> 'x-pgmqgen' END::text,
+        CASE WHEN q.msg_id <> ALL (ARRAY (SELECT msg_id FROM large)) THEN {{headers}} END::text,
         CASE WHEN q.msg_id <> ALL (ARRAY (SELECT msg_id FROM large))
-            THEN coalesce(q.message, 'null') END
+            THEN coalesce(q.message, 'null') END::text
 """
 
 _LEASED = f"""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pgmqgen import Message
+from pgmqgen.runtime.instant import instant_of
 
 
 class Controls:
@@ -37,8 +38,8 @@ def message(
     at: bytes = b"2026-01-02 03:04:05+00",
 ) -> Message[Any]:
     return Message(
-        id=1, queue="orders", payload={"id": 7}, attempt=2, read_count=3, enqueued_at=at,
-        visible_at=at, headers=headers, raw=b'{"id": 7}', controls=controls or Controls(True),
+        id=1, queue="orders", payload={"id": 7}, attempt=2, read_count=3, enqueued_at=instant_of(at),
+        visible_at=instant_of(at), headers=headers, raw=b'{"id": 7}', controls=controls or Controls(True),
         ticket=9,
     )  # fmt: skip
 
@@ -53,6 +54,13 @@ def test_times_are_aware(text: bytes, microsecond: int) -> None:
     found = message(at=text)
     assert found.enqueued_at == found.visible_at == expected
     assert found.enqueued_at.tzinfo is not None
+
+
+@pytest.mark.parametrize("text", [b"infinity", b"-infinity", b"0044-03-15 00:00:00+00 BC"])
+def test_a_time_that_python_lacks_is_no_trouble_until_it_is_asked_for(text: bytes) -> None:
+    found = message(at=text)
+    with pytest.raises(OverflowError):
+        _ = found.enqueued_at
 
 
 @pytest.mark.parametrize(
