@@ -68,8 +68,8 @@ lint: setup  ## ruff, import contracts, generated output current
 types: setup  ## mypy --strict
 	$(BIN)/mypy
 
-bench: setup  ## throughput against a bare pgmq loop
-	$(BIN)/python -m tests.bench.drain
+bench: $(VENV)/.done  ## producers, throughput, latency and footprint, against bare pgmq
+	@$(BIN)/pgmqgen bench
 
 compilebench: setup  ## generate against the bare code generator
 	$(BIN)/python -m tests.bench.compile

@@ -13,7 +13,19 @@ from typing import Annotated
 import typer
 
 from pgmqgen import errors
-from pgmqgen.cli import demo, dev, docs, generate, init, lint, migrate, send, templates, worker
+from pgmqgen.cli import (
+    bench,
+    demo,
+    dev,
+    docs,
+    generate,
+    init,
+    lint,
+    migrate,
+    send,
+    templates,
+    worker,
+)
 from pgmqgen.cli.errors import print_error
 
 _EXIT_CODES: tuple[tuple[type[errors.PgmqgenError], int], ...] = (
@@ -42,6 +54,7 @@ app.command()(migrate.migrate)
 app.command()(worker.worker)
 app.command()(send.send)
 app.command()(demo.demo)
+app.command()(bench.bench)
 app.add_typer(templates.app, name="templates")
 app.add_typer(dev.app, name="dev")
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from pgmqgen.demo import ledger, project
-from pgmqgen.demo.screen import Bars, Screen, make_console
+from pgmqgen.demo import ledger
+from pgmqgen.demo.project import create_project
+from pgmqgen.stage import project
+from pgmqgen.stage.screen import Bars, Screen, make_console
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -33,14 +34,13 @@ _LIMIT_S = 90
 _NEARLY_DRAINED = 100
 _PROCESSES = min(4, max(2, os.cpu_count() or 1))
 """A pool even on one core, and not all of a large machine."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_demo() -> bool:
     """Run the demo; return whether every message ended where it should."""
-    project.check_extras()
+    project.check_extras("the demo", "codegen", "local")
     screen = Screen()
-    with _unwinding_once(), project.temporary_folder() as folder:
+    with project.unwinding_once(), project.temporary_folder() as folder:
         balances = _run(screen, folder)
     from pgmqgen.demo.report import print_report
 
@@ -48,7 +48,7 @@ def run_demo() -> bool:
 
 
 def _run(screen: Screen, folder: Path) -> list[Balance]:
-    config = project.create_project(folder / "project")
+    config = create_project(folder / "project")
     with (
         project.starting_server(folder / "server") as starting,
         project.importing_from(config.root),
@@ -173,22 +173,3 @@ def _server_version(url: str) -> str:
 
     with connect(url) as connection:
         return f"PostgreSQL {connection.info.parameter_status('server_version')}"
-
-
-@contextmanager
-def _unwinding_once() -> Iterator[None]:
-    """Let the first signal unwind the stack, and no other one disturb that."""
-
-    def unwind(number: int, _: FrameType | None) -> None:
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(128 + number)
-
-    before = {number: signal.signal(number, unwind) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,1 +1,1 @@
-"""Benchmarks: run by hand with `make bench`, never as tests."""
+"""How long `generate` takes: run by hand with `make compilebench`, never as a test."""

@@ -1,4 +1,4 @@
-"""What the demo shows while it runs: steps and bars, on stderr.
+"""What is shown while it runs: steps and bars, on stderr.
 
 Anywhere but on a terminal, and with NO_COLOR, these are plain lines.
 """
@@ -31,7 +31,7 @@ def make_console(*, stderr: bool) -> Console:
 
 @dataclass(slots=True)
 class Step:
-    """One step of the demo; `outcome` is what is said of it when it is done."""
+    """One step; `outcome` is what is said of it when it is done."""
 
     outcome: str = ""
 

@@ -1,0 +1,1 @@
+"""Where the demo and the benchmarks perform: a temporary project, a server beside it, a screen."""
