@@ -41,7 +41,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of text below a header."""
+    """Rows of text below a header; the first of a row may have several lines."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -54,14 +54,14 @@ def make_tables(report: Report) -> Iterator[Table]:
         yield Table(header=("", "ratio", "messages/s", "against, messages/s"), rows=compared)
     told = [row for outcome in report.outcomes for row in _tell(outcome)]
     if told:
-        yield Table(header=("", "", "", "median", "lowest to highest"), rows=told)
+        yield Table(header=("", "", "", "median", "range"), rows=told)
 
 
 def headline(report: Report) -> str:
     """One line: what ran where."""
     machine, options = report.machine, report.options
     return (
-        f"{options.messages:,} messages, {options.rounds} rounds, medians and lowest to highest; "
+        f"{options.messages:,} messages, {options.rounds} rounds, medians and ranges; "
         f"{machine['cores']} cores, Python {machine['python']}, PostgreSQL {machine['postgresql']}, "
         f"fsync {machine['fsync']}, synchronous_commit {machine['synchronous_commit']}, "
         f"pgmqgen {machine['pgmqgen']}, {machine['date']}"
@@ -71,7 +71,8 @@ def headline(report: Report) -> str:
 def first_finding(outcome: Outcome) -> str:
     """The first row of an outcome, as a line."""
     rows = list(_compare(outcome)) or list(_tell(outcome))
-    return ", ".join(filter(None, rows[0][:2] if outcome.measure.ratio else rows[0]))
+    words = rows[0][:2] if outcome.measure.ratio else rows[0]
+    return ", ".join(words).replace("\n", ": ")
 
 
 def _compare(outcome: Outcome) -> Iterator[tuple[str, ...]]:
@@ -81,9 +82,9 @@ def _compare(outcome: Outcome) -> Iterator[tuple[str, ...]]:
     for at in outcome.places:
         ratio = outcome.ratio(at)
         assert ratio is not None
-        place = "" if at is None else f", {at:,} {outcome.measure.axis}"
+        place = "" if at is None else f", {outcome.measure.axis}: {at:,}"
         yield (
-            f"{outcome.measure.title}{place}: {' / '.join(outcome.names)}",
+            f"{outcome.measure.title}{place}\n{' / '.join(outcome.names)}",
             _with_range(ratio, 2),
             *(_with_range(outcome.figures(name, at)[figure], 0) for name in outcome.names),
         )
@@ -92,16 +93,19 @@ def _compare(outcome: Outcome) -> Iterator[tuple[str, ...]]:
 def _tell(outcome: Outcome) -> Iterator[tuple[str, ...]]:
     if outcome.measure.ratio is not None:
         return
+    title = outcome.measure.title
     for name in outcome.names:
         for figure, spread in outcome.figures(name).items():
             words, unit, digits = _read_name(figure)
+            median = f"{spread.median:,.{digits}f}{unit}"
             yield (
-                outcome.measure.title,
+                title,
                 name,
                 words,
-                f"{spread.median:,.{digits}f}{unit}",
-                f"{spread.low:,.{digits}f} to {spread.high:,.{digits}f}",
+                median,
+                f"{spread.low:,.{digits}f}–{spread.high:,.{digits}f}",
             )
+            title = name = ""  # said once
 
 
 def _read_name(figure: str) -> tuple[str, str, int]:
@@ -114,7 +118,7 @@ def _read_name(figure: str) -> tuple[str, str, int]:
 
 
 def _with_range(spread: Spread, digits: int) -> str:
-    return f"{spread.median:,.{digits}f} ({spread.low:,.{digits}f} to {spread.high:,.{digits}f})"
+    return f"{spread.median:,.{digits}f} ({spread.low:,.{digits}f}–{spread.high:,.{digits}f})"
 
 
 def _describe(outcome: Outcome) -> dict[str, Any]:

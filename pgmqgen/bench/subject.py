@@ -30,7 +30,7 @@ FROM generate_series(0, %s::int - 1) AS place JOIN given ON number = place %% %s
 ORDER BY place
 """
 _DUE = """
-SELECT FROM {queue} WHERE vt < clock_timestamp() + make_interval(secs => %s) LIMIT 1
+SELECT 1 FROM {queue} WHERE vt < clock_timestamp() + make_interval(secs => %s) LIMIT 1
 """
 _INSUFFICIENT_PRIVILEGE = "42501"
 

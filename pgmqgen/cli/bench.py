@@ -77,7 +77,7 @@ def bench(
     pgmqgen bench --queue send_email --database-url URL
     """
     from pgmqgen.bench.options import make_options
-    from pgmqgen.bench.output import print_report
+    from pgmqgen.bench.output import check_plot, print_report, write_plot
     from pgmqgen.bench.run import run_bench
     from pgmqgen.stage.project import unwinding_once
     from pgmqgen.stage.screen import Screen
@@ -96,10 +96,14 @@ def bench(
         queues=queues,
         backlogs=backlog,
     )
+    if plot:
+        check_plot(plot, options)
     place = _Place(queue, payload, database_url, local, registry, yes)
     screen = Screen()
     with unwinding_once(), _open(place, options, screen) as course:
         report = run_bench(course, screen)
+    if plot:
+        write_plot(report, plot)
     print_report(report, "json" if json else "markdown" if markdown else "table")
 
 

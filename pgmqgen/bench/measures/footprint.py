@@ -13,14 +13,13 @@ from pgmqgen.bench import proc
 from pgmqgen.bench.course import Course
 from pgmqgen.bench.measure import Contestant, Figures, Measure
 from pgmqgen.bench.processes import WORKER, Started, make_task, running
-from pgmqgen.bench.task import Task
 from pgmqgen.runtime.postgres import connect, translating_errors
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
 _SETTLE_S = 2.0
-"""From the last message until a worker counts as at rest."""
+"""From the last message until the memory of a worker is taken."""
 _LOOK_S = 0.002
 _START_QUEUES = 20
 _TRANSACTIONS = """
@@ -41,8 +40,7 @@ def idle(course: Course) -> Iterator[Measure]:
         subject.fill(0)
         task = replace(make_task(subject, options.processes), queues=queues)
         with running(WORKER, task) as started:
-            time.sleep(_SETTLE_S)
-            return _watch(task, started, options.seconds)
+            return _watch(task.url, started, options.rest, options.seconds)
 
     yield Measure(
         name="idle",
@@ -54,6 +52,7 @@ def idle(course: Course) -> Iterator[Measure]:
 def memory(course: Course) -> Iterator[Measure]:
     """Memory of a worker and its processes, at rest and after work, and how soon it begins."""
     options, subject = course.options, course.subjects[0]
+    settle_s = min(_SETTLE_S, options.rest)
     others = [name for name in course.resting if name != subject.queue][: _START_QUEUES - 1]
 
     def run() -> Figures:
@@ -65,22 +64,25 @@ def memory(course: Course) -> Iterator[Measure]:
             begin = time.perf_counter()
             with running(WORKER, task) as started:
                 figures = {"first_message_s": _await_file(ledger, started) - begin}
-                figures |= _weigh("at_rest_pss_mb", started)
+                figures |= _weigh("at_rest_pss_mb", started, settle_s)
                 subject.add(options.messages)
                 subject.wait_until_drained(started.check)
-                return figures | _weigh("after_work_pss_mb", started)
+                return figures | _weigh("after_work_pss_mb", started, settle_s)
 
     title = f"a worker, {len(others) + 1} queues, {options.processes} processes"
     yield Measure(name="memory", title=title, contestants=[Contestant(name="worker", run=run)])
 
 
-def _watch(task: Task, started: Started, seconds: float) -> Figures:
-    with connect(task.url, application_name="pgmqgen bench") as connection:
+def _watch(url: str, started: Started, rest_s: float, seconds: float) -> Figures:
+    """Queries and CPU a second of a worker that has been at rest."""
+    with connect(url, application_name="pgmqgen bench") as connection:
+        _count(connection)
+        time.sleep(rest_s)  # a session of PostgreSQL may keep its counts to itself for 10 s
         pids = proc.family(started.pid) if proc.is_known() else []
         before, cpu_s, begin = _count(connection), proc.cpu_s(pids), time.monotonic()
         time.sleep(seconds)
         spent_s, took_s = proc.cpu_s(pids) - cpu_s, time.monotonic() - begin
-        ours = 1  # the first look
+        ours = 1  # the look before
         figures = {"queries_per_second": max(0, _count(connection) - before - ours) / took_s}
     return figures | ({"cpu_percent": 100 * spent_s / took_s} if pids else {})
 
@@ -91,9 +93,9 @@ def _count(connection: Connection) -> int:
     return int(row[0])
 
 
-def _weigh(name: str, started: Started) -> dict[str, float]:
+def _weigh(name: str, started: Started, settle_s: float) -> dict[str, float]:
     """The memory of a worker and its processes once it is at rest, where that is known."""
-    time.sleep(_SETTLE_S)
+    time.sleep(settle_s)
     return {name: proc.proportional_mb(proc.family(started.pid))} if proc.is_known() else {}
 
 
