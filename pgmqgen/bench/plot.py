@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
@@ -12,7 +13,8 @@ from pgmqgen.bench.report import Report, headline
 _WIDTH, _HEIGHT = 440, 340
 """Of one panel."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 24, 76, 52
-_FOOT = 30
+_LINE, _CHARACTER = 14, 5.6
+"""Height of a line of small text, and width of its characters."""
 _TICKS = 5
 _STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
@@ -40,7 +42,9 @@ text.series0, text.series1 { stroke: none }
 def draw(report: Report) -> str:
     """The SVG of those outcomes that have an axis; a panel each."""
     outcomes = [outcome for outcome in report.outcomes if outcome.measure.axis]
-    width, height = _WIDTH * max(1, len(outcomes)), _HEIGHT + _FOOT
+    width = _WIDTH * max(1, len(outcomes))
+    foot = textwrap.wrap(headline(report), int(width / _CHARACTER))
+    height = _HEIGHT + _LINE * (len(foot) + 1)
     panels = [
         f'<g transform="translate({number * _WIDTH} 0)">{"".join(_draw_panel(outcome))}</g>'
         for number, outcome in enumerate(outcomes)
@@ -52,7 +56,10 @@ def draw(report: Report) -> str:
             f"<style>{_STYLE}</style>",
             f'<rect class="paper" width="{width}" height="{height}"/>',
             *panels,
-            _text(width / 2, height - 10, headline(report), "small", "middle"),
+            *(
+                _text(width / 2, _HEIGHT + _LINE * number, line, "small", "middle")
+                for number, line in enumerate(foot, 1)
+            ),
             "</svg>\n",
         ]
     )

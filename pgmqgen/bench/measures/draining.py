@@ -55,7 +55,7 @@ def by_backlog(course: Course) -> Iterator[Measure]:
         name="backlog",
         title=f"drain, {_counted(options.processes)}, {subject.label}",
         ratio="per_second",
-        axis="messages",
+        axis="backlog",
         contestants=[
             _contestant(name, subject, count, options.processes, at=count)
             for count in options.backlogs
