@@ -53,17 +53,17 @@ class Setup:
 def bounds(costs: Costs, setup: Setup) -> dict[str, float]:
     """Messages a second that each part could take if the others were infinitely fast."""
     hosts = setup.hosts
+    lanes = hosts * min(LANES, setup.processes)
     parent_us = costs.parent_us / min(1.0, setup.host_cores)
     server_us = costs.server_us / min(1.0, setup.server_cores)
     waits_us = (setup.commit_ms + setup.round_trip_ms) * 1000 / costs.batch
-    lanes = min(LANES, setup.processes)
-    crowded_us = costs.server_us + costs.crowd_us * max(0, hosts * lanes - LANES)
+    crowded_us = costs.server_us + costs.crowd_us * max(0, lanes - LANES)
     return {
         "server": 1e6 * setup.server_cores / crowded_us,
         "hosts": 1e6 * hosts * setup.host_cores / (costs.parent_us + costs.child_us),
         "parents": 1e6 * hosts / parent_us,
         "handlers": 1e6 * hosts * setup.processes / (costs.child_us + costs.wait_us),
-        "lanes": 1e6 * hosts * lanes / (server_us + parent_us + waits_us),
+        "lanes": 1e6 * lanes / (server_us + parent_us + waits_us),
     }
 
 
@@ -86,13 +86,17 @@ class Need:
     processes: int
 
 
-def need(costs: Costs, rate: float) -> Need:
-    """What has to be there so that nothing is busy for more than `LOAD` of the time."""
+def need(costs: Costs, rate: float, waits_ms: float) -> Need:
+    """What has to be there so that nothing is busy for more than `LOAD` of the time.
+
+    rate: messages a second; waits_ms: of a commit and a round trip together
+    """
     busy = rate / 1e6 / LOAD
+    lane_us = costs.server_us + costs.parent_us + waits_ms * 1000 / costs.batch
     return Need(
         server_cores=busy * costs.server_us,
         host_cores=busy * (costs.parent_us + costs.child_us),
-        workers=math.ceil(busy * costs.parent_us),
+        workers=math.ceil(busy * max(costs.parent_us, lane_us / LANES)),
         processes=math.ceil(busy * (costs.child_us + costs.wait_us)),
     )
 

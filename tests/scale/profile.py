@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 
@@ -44,6 +45,15 @@ class Profile:
         """The states, the most frequent first, with their shares."""
         return [(state, count / self.states.total()) for state, count in self.states.most_common()]
 
+    def as_json(self) -> dict[str, Any]:
+        """All of it, as JSON has it."""
+        return {
+            "states": dict(self.states),
+            "flushes": self.flushes,
+            "flush_ms": self.flush_ms,
+            "exchanges": self.exchanges,
+        }
+
 
 def take(observer: Observer, point: Point, count: int) -> Profile:
     """Look at the lanes' sessions while `count` messages are handled."""
@@ -64,8 +74,8 @@ def take(observer: Observer, point: Point, count: int) -> Profile:
     return profile
 
 
-def _log(connection: psycopg.Connection[tuple[object, ...]]) -> tuple[float, float]:
+def _log(connection: psycopg.Connection[Any]) -> tuple[float, float]:
     connection.execute("SELECT pg_stat_force_next_flush()")
     row = connection.execute(_LOG).fetchone()
     assert row is not None
-    return float(str(row[0])), float(str(row[1]))
+    return float(row[0]), float(row[1])

@@ -23,6 +23,7 @@ from tests.scale.plan import (
 from tests.scale.profile import Profile
 from tests.scale.result import SERVER, Measured, bound, error, fit
 
+_COMMIT_MS = 3.0
 _RATES = (1_000, 10_000, 50_000)
 _WAITS_MS = (0, 5)
 _PAGE = Path(__file__).parents[2] / "docs" / "scaling.md"
@@ -75,7 +76,7 @@ class Report:
             "costs": {payload: asdict(costs) for payload, costs in self.costs.items()},
             "points": [self._point_as_json(each) for each in self.measured.values()],
             "profiles": [
-                {"point": asdict(point), **asdict(profile)}
+                {"point": asdict(point), **profile.as_json()}
                 for point, profile in self.profiles.items()
             ],
         }
@@ -169,13 +170,28 @@ class Report:
     def _need_table(self) -> str:
         rows = []
         for payload, rate, wait_ms in itertools.product(("small", "order"), _RATES, _WAITS_MS):
-            found = need(replace(self.costs[payload], wait_us=wait_ms * 1000), rate)
+            costs = replace(self.costs[payload], wait_us=wait_ms * 1000)
+            found = need(costs, rate, _COMMIT_MS)
             counts = [f"{found.workers:,}", f"{found.processes:,}"]
             cores = [f"{found.server_cores:.2f}", f"{found.host_cores:.2f}"]
             rows.append([_NAMES[payload], f"{rate:,}", f"{wait_ms:g} ms", *cores, *counts])
         head = ["message", "messages /s", "the handler waits", "cores of the server"]
         table = _table([*head, "cores of hosts", "workers", "processes in all"], rows)
-        return f"So that nothing is busy for over {LOAD:.0%} of the time:\n\n{table}"
+        return (
+            f"So that nothing is busy for over {LOAD:.0%} of the time, if a commit and a round trip "
+            f"take {_COMMIT_MS:g} ms together:"
+            f"\n\n{table}\n\n{self._rule()}"
+        )
+
+    def _rule(self) -> str:
+        per_core = {payload: LOAD * 1e6 / costs.server_us for payload, costs in self.costs.items()}
+        order = self.costs["order"]
+        hosts = (order.parent_us + order.child_us) / order.server_us
+        return (
+            f"As a rule: a core of the server for every {per_core['order']:,.0f} messages of 1 KB a second, "
+            f"or {per_core['small']:,.0f} of 200 B, and {hosts:.1f} cores of worker hosts with it, "
+            "plus what your handlers take. Sending costs the server as well."
+        )
 
     def _series(self, payload: str) -> Series:
         points = [Point(payload, group, SERVER_CORES, HOST_CORES) for group in SCALED]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.scale.model import Costs, Setup, bounds, limit, predict
+from tests.scale.model import Costs, Setup, bounds, limit, need, predict
 
 COSTS = Costs(server_us=20.0, parent_us=10.0, child_us=30.0, crowd_us=1.0, batch=250.0)
 SETUP = Setup(
@@ -68,3 +68,12 @@ def test_hosts_help_until_the_server_is_the_limit() -> None:
 def test_lanes_that_meet_at_the_server_make_it_slower() -> None:
     few, many = (replace(SETUP, hosts=hosts, server_cores=0.25) for hosts in (4, 16))
     assert predict(COSTS, many) < predict(COSTS, few)
+
+
+def test_what_is_needed_keeps_everything_below_its_bound() -> None:
+    found = need(replace(COSTS, wait_us=970.0), 34_000, waits_ms=3.0)
+    assert found.server_cores == pytest.approx(34 / 35)
+    assert found.host_cores == pytest.approx(2 * 34 / 35)
+    assert found.processes == 49
+    assert found.workers == 2  # two lanes each, of which a message takes 42 µs
+    assert need(COSTS, 34_000, waits_ms=30.0).workers == 4
