@@ -44,6 +44,17 @@ CREATE OR REPLACE FUNCTION pgmqgen.notify_queue() RETURNS trigger
     LANGUAGE plpgsql AS $pgmqgen${NOTIFY_BODY}$pgmqgen$;
 """
 
+DROP_NOTIFY_FUNCTION: Final = """\
+DO $pgmqgen$ BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_trigger WHERE tgfoid = to_regprocedure('pgmqgen.notify_queue()')
+    ) AND to_regprocedure('pgmqgen.notify_queue()') IS NOT NULL THEN
+        DROP FUNCTION pgmqgen.notify_queue();
+    END IF;
+END $pgmqgen$;
+"""
+"""Drop the function of notify triggers unless one uses it."""
+
 
 def pgmq_version() -> str:
     """Version of the pgmq that `install_pgmq` brings along."""
@@ -110,6 +121,21 @@ DO $pgmqgen$ BEGIN
     ) THEN
         CREATE TRIGGER {TRIGGER} AFTER INSERT ON {queue}
             FOR EACH STATEMENT EXECUTE FUNCTION pgmqgen.notify_queue({literal(name)});
+    END IF;
+END $pgmqgen$;
+"""
+
+
+def drop_trigger(name: str) -> str:
+    """Drop pgmqgen's own trigger if it is there."""
+    queue = table("q", name)
+    return f"""\
+DO $pgmqgen$ BEGIN
+    IF EXISTS (
+        SELECT FROM pg_trigger
+        WHERE tgrelid = {literal(queue)}::regclass AND tgname = '{TRIGGER}'
+    ) THEN
+        DROP TRIGGER {TRIGGER} ON {queue};
     END IF;
 END $pgmqgen$;
 """

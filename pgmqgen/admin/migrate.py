@@ -1,7 +1,7 @@
 """Makes a database ready for the queues of a registry: pgmq, queues, notify triggers.
 
 Every step is idempotent SQL, so that the same text is run, planned and printed. Nothing is ever
-dropped, and one advisory lock lets one migration at a time through.
+dropped but notify triggers of pgmqgen's own, and one advisory lock lets one migration at a time through.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pgmqgen.admin.state import State, inspect
 from pgmqgen.errors import DatabaseError
 from pgmqgen.queue import Kind
 from pgmqgen.runtime.postgres import connect, translating_errors
-from pgmqgen.runtime.sql import table
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -66,16 +65,19 @@ def apply(conninfo: str, registry: Registry, role_prefix: str | None = None) -> 
 def script(registry: Registry, role_prefix: str | None = None) -> str:
     """All that the registry asks for, as SQL that psql can run any number of times."""
     notifying = [spec.name for spec in registry.values() if spec.settings.notify]
+    silent = [spec.name for spec in registry.values() if not spec.settings.notify]
     statements = [
         ddl.LOCK,
         ddl.install_pgmq(),
         *(ddl.create_queue(name, kind) for name, kind in _queues(registry).items()),
         *([ddl.NOTIFY_FUNCTION] if notifying else []),
         *map(ddl.create_trigger, notifying),
+        *map(ddl.drop_trigger, silent),
+        ddl.DROP_NOTIFY_FUNCTION,
         *(_script_roles(registry, role_prefix) if role_prefix else ()),
     ]
     header = (
-        "-- Written by `pgmqgen migrate --sql`. It may be run again; it drops nothing.\n"
+        "-- Written by `pgmqgen migrate --sql`. It may be run again; it drops no queue.\n"
         "-- Run it in one transaction, as `psql --single-transaction` does.\n"
     )
     return header + "\n".join(statements)
@@ -135,15 +137,17 @@ def _plan_queues(state: State, queues: dict[str, Kind]) -> Iterator[Step]:
 
 def _plan_notify(state: State, registry: Registry) -> Iterator[Step]:
     wanted = [spec.name for spec in registry.values() if spec.settings.notify]
-    if wanted and not state.has_notify_function:
+    if wanted and not state.has_current_notify_function:
         yield Step("create function `pgmqgen.notify_queue`", ddl.NOTIFY_FUNCTION)
+    unwanted = {name for name in registry if name.lower() in state.notifying} - set(wanted)
     for name in registry:
-        notifies = name.lower() in state.notifying
-        if name in wanted and not notifies:
+        if name in wanted and name.lower() not in state.notifying:
             yield Step(f"create notify trigger of queue `{name}`", ddl.create_trigger(name))
-        elif notifies and name not in wanted:
-            drop = f"DROP TRIGGER {ddl.TRIGGER} ON {table('q', name)}"
-            yield Step(f"queue `{name}` has a notify trigger that it no longer asks for: {drop}")
+        elif name in unwanted:
+            yield Step(f"drop notify trigger of queue `{name}`", ddl.drop_trigger(name))
+    left = state.notifying - {name.lower() for name in unwanted}
+    if state.has_notify_function and not (wanted or left):
+        yield Step("drop function `pgmqgen.notify_queue`", ddl.DROP_NOTIFY_FUNCTION)
 
 
 def _plan_roles(connection: Connection, registry: Registry, prefix: str) -> Iterator[Step]:

@@ -26,10 +26,7 @@ SELECT lower(queue_name), is_partitioned, is_unlogged FROM pgmq.meta
 WHERE to_regclass(format('pgmq.%I', 'q_' || lower(queue_name))) IS NOT NULL
 """
 _NOTIFY_FUNCTION = """
-SELECT EXISTS (
-    SELECT FROM pg_proc
-    WHERE oid = to_regprocedure('pgmqgen.notify_queue()') AND prosrc = %s
-)
+SELECT prosrc FROM pg_proc WHERE oid = to_regprocedure('pgmqgen.notify_queue()')
 """
 _NOTIFYING = """
 SELECT substr(relname, 3) FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
@@ -45,6 +42,8 @@ class State:
     partman: whether pg_partman is installed
     functions: names of all functions in schema pgmq; has_meta: whether it has its table of queues
     queues: kind of each queue by its name in lower case
+    has_notify_function: whether it has the function of notify triggers; has_current_notify_function:
+        and as it is now
     notifying: names in lower case of the queues that have pgmqgen's trigger
     """
 
@@ -55,6 +54,7 @@ class State:
     functions: frozenset[str]
     queues: Mapping[str, Kind] = field(default_factory=dict)
     has_notify_function: bool
+    has_current_notify_function: bool
     notifying: frozenset[str]
 
     def missing(self, functions: Iterable[str]) -> list[str]:
@@ -71,7 +71,7 @@ def inspect(connection: Connection) -> State:
     assert row is not None
     has_pgmq, has_meta, offered, partman = row
     queues = connection.execute(_QUEUES).fetchall() if has_meta else []
-    function = connection.execute(_NOTIFY_FUNCTION, [ddl.NOTIFY_BODY]).fetchone()
+    function = connection.execute(_NOTIFY_FUNCTION).fetchone()
     notifying = connection.execute(_NOTIFYING, [ddl.TRIGGER]).fetchall()
     return State(
         has_pgmq=has_pgmq,
@@ -80,7 +80,8 @@ def inspect(connection: Connection) -> State:
         partman=partman,
         functions=frozenset(name for (name,) in connection.execute(_FUNCTIONS)),
         queues={name: _kind(*flags) for name, *flags in queues},
-        has_notify_function=function == (True,),
+        has_notify_function=function is not None,
+        has_current_notify_function=function == (ddl.NOTIFY_BODY,),
         notifying=frozenset(name for (name,) in notifying),
     )
 

@@ -18,6 +18,7 @@ from pgmqgen.cli import (
     demo,
     dev,
     docs,
+    doctor,
     generate,
     init,
     lint,
@@ -51,6 +52,7 @@ app.command()(generate.generate)
 app.command()(lint.lint)
 app.command()(docs.docs)
 app.command()(migrate.migrate)
+app.command()(doctor.doctor)
 app.command()(worker.worker)
 app.command()(send.send)
 app.command()(demo.demo)

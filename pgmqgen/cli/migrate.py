@@ -35,7 +35,7 @@ def migrate(
 ) -> None:
     """Install pgmq if it is missing, and create queues, dead-letter queues and triggers.
 
-    It may be run at any time, by several at once, and never drops anything. With --roles,
+    It may be run at any time, by several at once, and never drops a queue. With --roles,
     two roles get the least rights on the registry's queues; GRANT them to those who log in.
     """
     from pgmqgen.admin.migrate import apply, plan, script

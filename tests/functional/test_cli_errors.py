@@ -12,6 +12,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 DOWN = "postgresql://postgres@127.0.0.1:1/nowhere"
 COMMANDS = {
     "migrate": ["migrate"],
+    "doctor": ["doctor"],
     "dry-run": ["migrate", "--dry-run"],
     "send": ["send", "orders", '{"id": 1}'],
 }

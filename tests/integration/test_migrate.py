@@ -30,6 +30,11 @@ ALL_STEPS = [
     "create notify trigger of queue `Fast`",
 ]
 
+NOTIFYING = """
+SELECT relname::text FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+WHERE tgname = 'pgmqgen_notify'
+"""
+
 
 def _registry(*queues: QueueSettings) -> Registry:
     return Registry(
@@ -168,14 +173,38 @@ def test_the_trigger_notifies_once_a_statement(database_url: str) -> None:
     assert heard == ["Loud queue"]
 
 
-def test_a_trigger_no_longer_asked_for_is_reported_and_stays(database_url: str) -> None:
+def test_a_trigger_no_longer_asked_for_is_dropped(database_url: str) -> None:
+    loud, quiet = QueueSettings(name="Loud queue", notify=True), QueueSettings(name="Loud queue")
+    other = QueueSettings(name="b", notify=True)
+    migrate.apply(database_url, _registry(loud, other))
+    registry = _registry(quiet, other)
+    assert _plan(database_url, registry) == ["drop notify trigger of queue `Loud queue`"]
+    migrate.apply(database_url, registry)
+    assert _plan(database_url, registry) == []
+    assert _rows(database_url, NOTIFYING) == [("q_b",)]
+
+
+def test_the_notify_function_is_dropped_with_its_last_trigger(database_url: str) -> None:
+    loud = [QueueSettings(name=name, notify=True) for name in "ab"]
+    migrate.apply(database_url, _registry(*loud))
+    first, second = (_registry(QueueSettings(name=name)) for name in "ab")  # of two projects
+    assert _titles(migrate.apply(database_url, first)) == ["drop notify trigger of queue `a`"]
+    assert _titles(migrate.apply(database_url, second)) == [
+        "drop notify trigger of queue `b`",
+        "drop function `pgmqgen.notify_queue`",
+    ]
+    assert migrate.apply(database_url, second) == []
+    assert _rows(database_url, "SELECT to_regproc('pgmqgen.notify_queue')") == [(None,)]
+
+
+def test_the_printed_sql_drops_what_is_no_longer_asked_for(database_url: str) -> None:
     migrate.apply(database_url, _registry(QueueSettings(name="a", notify=True)))
-    steps = migrate.apply(database_url, _registry(QueueSettings(name="a")))
-    assert [step.sql for step in steps] == [None]
-    assert 'DROP TRIGGER pgmqgen_notify ON pgmq."q_a"' in steps[0].title
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(steps[0].title.rpartition(": ")[2].encode())
-    assert _plan(database_url, _registry(QueueSettings(name="a"))) == []
+    registry = _registry(QueueSettings(name="a"))
+    for _ in range(2):
+        with psycopg.connect(database_url) as connection:
+            connection.execute(migrate.script(registry).encode())
+        assert _plan(database_url, registry) == []
+    assert _rows(database_url, "SELECT to_regproc('pgmqgen.notify_queue')") == [(None,)]
 
 
 def test_a_changed_notify_function_is_replaced(database_url: str) -> None:

@@ -1,0 +1,106 @@
+"""Looks a database over: what keeps the queues of a registry from working, or from working fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pgmqgen.admin import migrate
+from pgmqgen.admin.finding import Finding
+from pgmqgen.admin.holders import find_holders
+from pgmqgen.admin.tables import check_ids, check_table, dead_rows, read_tables
+from pgmqgen.errors import DatabaseError
+from pgmqgen.runtime.postgres import keeps_session, translating_errors
+from pgmqgen.runtime.sql import table
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from pgmqgen.runtime.registry import Registry
+
+PATIENCE_S = 60.0
+"""For how long a transaction may be open before it is named."""
+
+_COUNTED = 10_000
+_AUTOVACUUM = "SELECT current_setting('autovacuum')::bool, current_setting('track_counts')::bool"
+
+
+def examine(
+    connection: Connection, registry: Registry, patience_s: float = PATIENCE_S
+) -> list[Finding]:
+    """All findings, problems first. Nothing is changed. Raises DatabaseError."""
+    with translating_errors():
+        found = [
+            *_check_migration(connection, registry),
+            *_check_server(connection),
+            *_check_tables(connection, registry, patience_s),
+            *_count_dead_letters(connection, registry),
+        ]
+    return sorted(found, key=lambda finding: finding.level != "problem")
+
+
+def _check_migration(connection: Connection, registry: Registry) -> Iterator[Finding]:
+    try:
+        steps = migrate.plan(connection, registry)
+    except DatabaseError as error:
+        if error.sqlstate is not None:
+            raise
+        yield Finding(code="pgmq", text=error.message, help=error.hint or "see `pgmqgen migrate`")
+        return
+    for step in steps:
+        if step.sql is None:
+            yield Finding(
+                code="differs", text=step.title, help="change its schema, or the database"
+            )
+        else:
+            yield Finding(
+                code="migration", text=f"not done yet: {step.title}", help="run `pgmqgen migrate`"
+            )
+
+
+def _check_server(connection: Connection) -> Iterator[Finding]:
+    row = connection.execute(_AUTOVACUUM).fetchone()
+    if row != (True, True):
+        yield Finding(
+            code="autovacuum-off",
+            text="autovacuum is off for the whole server",
+            help="set autovacuum = on and track_counts = on",
+        )
+    if not keeps_session(connection):
+        yield Finding(
+            code="pooler",
+            text="the database is behind a pooler in transaction mode: queues are polled",
+            help="give the worker a direct connection if `notify` is to wake it",
+            level="note",
+        )
+
+
+def _check_tables(
+    connection: Connection, registry: Registry, patience_s: float
+) -> Iterator[Finding]:
+    queues = {spec.name for spec in registry.values()}
+    tables = read_tables(connection, queues | {spec.settings.dlq for spec in registry.values()})
+    yield from find_holders(connection, dead_rows(tables), patience_s)
+    for each in tables:
+        yield from check_table(each)
+        yield from check_ids(connection, each)
+
+
+def _count_dead_letters(connection: Connection, registry: Registry) -> Iterator[Finding]:
+    for queue in dict.fromkeys(spec.settings.dlq for spec in registry.values()):
+        name = table("q", queue)
+        if queue in registry or connection.execute("SELECT to_regclass(%s)", [name]).fetchone() == (
+            None,
+        ):
+            continue
+        text = f"SELECT count(*) FROM (SELECT FROM {name} LIMIT {_COUNTED}) AS counted"
+        row = connection.execute(text.encode()).fetchone()
+        if row is not None and row[0]:
+            count = f"{row[0]} or more" if row[0] == _COUNTED else f"{row[0]}"
+            yield Finding(
+                code="dead-letters",
+                text=f"`{queue}` holds {count} dead letter(s)",
+                help="their header `x-pgmqgen` says why",
+                level="note",
+                details={"queue": queue, "count": row[0]},
+            )
