@@ -150,16 +150,30 @@ class Scout(threading.Thread):
         for lane in self._lanes:
             lane.wake(numbers)
 
+    def _wake_one(self, numbers: Collection[int]) -> None:
+        """Wake a lane that has nothing to do: the next poll wakes all, if there is more."""
+        idle = next((lane for lane in self._lanes if lane.quiet), None)
+        if idle is None:
+            self._wake(numbers)
+        else:
+            self._active_at = time.monotonic()
+            idle.wake(numbers)
+
     def _wait(self, session: Session, seconds: float) -> None:
-        """Sleep, but for `stop` and for notifications, which may have come with the last answer."""
+        """Sleep until `stop`, or for so long; less after a notification, which wakes a lane."""
         listening = self._listens and session.kept
-        notified = self._take_notified(session) if listening else set()
-        if not notified:
-            connection = session.connection
-            watched = [self._wake_read.fileno(), *([connection.fileno()] if listening else [])]
-            if _ready(watched, seconds) - {watched[0]}:
-                notified = self._take_notified(session)
-        self._wake(notified)
+        stop, sock = self._wake_read.fileno(), session.connection.fileno()
+        watched = [stop, sock] if listening else [stop]
+        ready = {sock} if listening else set()  # they may have come with the last answer
+        until = time.monotonic() + seconds
+        while True:
+            if sock in ready and (notified := self._take_notified(session)):
+                self._wake_one(notified)
+                until = min(until, time.monotonic() + _SHORTEST_S)
+            seconds = until - time.monotonic()
+            if stop in ready or seconds <= 0:
+                return
+            ready = _ready(watched, seconds)
 
     def _take_notified(self, session: Session) -> set[int]:
         """The queues whose notifications have come."""

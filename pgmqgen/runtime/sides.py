@@ -11,10 +11,12 @@ import logging
 import os
 import select
 import time
+from collections.abc import Callable
 from socket import socket
 from typing import Any
 
 from pgmqgen.runtime import progress, wire
+from pgmqgen.runtime.deadlines import Deadlines
 from pgmqgen.runtime.failure import describe
 from pgmqgen.runtime.message import Controls, Message
 from pgmqgen.runtime.outcome import Completed, Result, Settled, TimeLimitExceeded, Vetoed
@@ -109,21 +111,13 @@ class AsyncControls:
         self.delete = line.delete
         self.archive = line.archive
         self._line = line
-        self.deadlines: dict[int, asyncio.Timeout] = {}
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self.deadlines = Deadlines()
 
     def set_timeout(self, ticket: int, seconds: float) -> bool:
         applied = self._line.set_timeout(ticket, seconds)
-        deadline = self.deadlines.get(ticket)
-        if applied and deadline is not None and self.loop is not None:
-            # The handler may call from a thread, as this blocks.
-            self.loop.call_soon_threadsafe(self._move, ticket, self.loop.time() + seconds)
+        if applied:  # the handler may call from a thread, as this blocks
+            self.deadlines.move_from_thread(ticket, seconds)
         return applied
-
-    def _move(self, ticket: int, limit_at: float) -> None:
-        deadline = self.deadlines.get(ticket)
-        if deadline is not None and not deadline.expired():
-            deadline.reschedule(limit_at)
 
 
 class AsyncSide:
@@ -135,7 +129,6 @@ class AsyncSide:
         self._sock = sock
         self._desks = desks
         self._runner = runner
-        self._controls = controls
         self._deadlines = controls.deadlines
         self._tasks: dict[int, asyncio.Task[None]] = {}  # by ticket: the loop holds them weakly
         self._completed: dict[int, list[int]] = {}
@@ -145,13 +138,14 @@ class AsyncSide:
     def run(self) -> None:
         """Serve until told to stop. The thread's main function."""
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=_find_loop()) as runner:
+                runner.run(self._serve())
         except BaseException:
             log.exception("the event loop ended")
             os._exit(_LOOP_ENDED)
 
     async def _serve(self) -> None:
-        loop = self._controls.loop = asyncio.get_running_loop()
+        loop = self._deadlines.loop = asyncio.get_running_loop()
         self._sock.setblocking(False)
         buffer = wire.FrameBuffer()
         while True:
@@ -170,12 +164,15 @@ class AsyncSide:
     def _cancel(self, ticket: int) -> None:
         """Cancel a handler; what has not begun is refused when it does."""
         if ticket in self._deadlines:
-            self._tasks[ticket].cancel("the lease is lost")
+            self._deadlines.cancel(ticket, "the lease is lost")
 
     async def _run_job(self, desk: Desk, job: wire.Job) -> None:
         result: Message[Any] | Result = Vetoed(0.0)
         if self._runner.start(job, time.monotonic()):
-            result = await self._open(desk, job)
+            loaded: wire.Job | Result = job
+            if job[8] is None:  # other handlers go on meanwhile
+                loaded = await asyncio.to_thread(self._runner.load, desk, job)
+            result = self._runner.open(desk, loaded) if isinstance(loaded, tuple) else loaded
         if isinstance(result, Message):
             result = await self._handle(desk, job, result)
         if isinstance(result, Completed):
@@ -189,29 +186,20 @@ class AsyncSide:
             self._flush_due = True
             asyncio.get_running_loop().call_later(_ASYNC_FLUSH_AFTER_S, self._flush)
 
-    async def _open(self, desk: Desk, job: wire.Job) -> Message[Any] | Result:
-        loaded: wire.Job | Result = job
-        if job[8] is None:  # other handlers go on meanwhile
-            loaded = await asyncio.to_thread(self._runner.load, desk, job)
-        return self._runner.open(desk, loaded) if isinstance(loaded, tuple) else loaded
-
     async def _handle(self, desk: Desk, job: wire.Job, message: Message[Any]) -> Result:
         ticket, context = job[0], self._runner.context(desk, job, message)
         error: BaseException | None = None
+        self._deadlines.begin(ticket, self._tasks[ticket], desk.timeout_s)
         try:
-            async with asyncio.timeout(desk.timeout_s) as deadline:
-                self._deadlines[ticket] = deadline
-                await desk.handler(message, context)
+            await desk.handler(message, context)
         except BaseException as raised:  # cancellation by the handler itself included
             error = raised
-        finally:
-            self._deadlines.pop(ticket, None)
+        is_late = self._deadlines.end(ticket)
         if context.lease_lost:
             log.warning("%r: its lease was lost, and its handler cancelled", message)
             return Settled()
-        if deadline.expired() and isinstance(error, TimeoutError):
-            stack = describe(error.__cause__ or error).traceback
-            return self._runner.time_out(message, desk.timeout_s, stack)
+        if is_late and isinstance(error, asyncio.CancelledError):
+            return self._runner.time_out(message, desk.timeout_s, describe(error).traceback)
         return self._runner.close(message, context, error)
 
     def _flush(self) -> None:
@@ -221,6 +209,15 @@ class AsyncSide:
             others = self._others.pop(number, [])
             frame = wire.pack_frame((wire.DONE, number, completed, others, 0.0))
             _send_now(self._sock, frame)
+
+
+def _find_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes an event loop of uvloop, if that is installed; None stands for asyncio's own."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        return None
+    return new_event_loop
 
 
 def _send_now(sock: socket, data: bytes) -> None:

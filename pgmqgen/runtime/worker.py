@@ -33,6 +33,8 @@ from pgmqgen.runtime.watchdog import Watchdog
 log = logging.getLogger("pgmqgen.worker")
 
 _WATCH_S = 0.05
+_REST_S = 0.5
+"""The main thread is woken by what it waits for; but for a signal that arrives just before it waits."""
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 3.0
 _RETRY_SLACK_S = 0.2
@@ -221,8 +223,9 @@ class Worker:
     def _run_events(self, lanes: list[Lane], scout: Scout) -> None:
         shift = self._shift
         announced = False
+        patience_s = _WATCH_S if self._until_empty else _REST_S
         while not shift.stopping.is_set():
-            self._run_event(_WATCH_S)
+            self._run_event(patience_s)
             if not announced and all(lane.ready.is_set() for lane in lanes):
                 announced = True
                 log.info(
