@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-_ORDER = Path(__file__).parents[1] / "bench" / "order.json"
+_ORDER = Path(__file__).parents[2] / "pgmqgen" / "bench" / "order.json"
 _PAYLOAD = {
     "id": 1,
     "customer": "Ada Lovelace",
@@ -42,6 +42,7 @@ Path("parent.json").write_text(json.dumps(list(sys.modules)))
 """
 
 _OF_A_TERMINAL = {"typer", "click", "rich"}
+_OF_COMMANDS = {"pgmqgen.admin", "pgmqgen.bench", "pgmqgen.cli", "pgmqgen.local"}
 _OF_THE_COMPILER = {
     "datamodel_code_generator",
     "jinja2",
@@ -51,7 +52,7 @@ _OF_THE_COMPILER = {
     "pgmqgen.config",
     "pgmqgen.schema",
 }
-_OF_OTHERS = _OF_A_TERMINAL | _OF_THE_COMPILER | {"pgmqgen.admin", "pgmqgen.cli", "pgmqgen.local"}
+_OF_OTHERS = _OF_A_TERMINAL | _OF_THE_COMPILER | _OF_COMMANDS
 _OF_CHILDREN = {"generated.handlers", "generated.orders", "jsonschema_rs", "pydantic"}
 _OF_CONNECTIONS = {"psycopg", "psycopg_pool", "pgmqgen.runtime.postgres"}
 
