@@ -83,6 +83,8 @@ def synthetic_queues(
     yes: whether queues of these names that are there may be dropped
     """
     project.check_extras("a synthetic queue", "codegen", *([] if url else ["local"]))
+    if url is not None:
+        _check_pgmq(url)
     with ExitStack() as stack:
         folder = stack.enter_context(project.temporary_folder())
         if url is None:
@@ -93,7 +95,7 @@ def synthetic_queues(
                 url = starting.result()
                 apply(url, registry)
             else:
-                _check(url, registry, yes=yes)
+                _make_way(url, registry, yes=yes)
                 stack.enter_context(_created(url, registry))
             step.outcome = f"made {len(registry)} queues and their dead-letter queues"
         yield _make_course(options, url, registry)
@@ -148,13 +150,18 @@ def _make_course(options: Options, url: str, registry: Registry) -> Course:
     )
 
 
-def _check(url: str, registry: Registry, *, yes: bool) -> None:
-    """Raise if the database has no pgmq, or has such queues already; drop these if `yes`."""
+def _check_pgmq(url: str) -> None:
     with connect(url) as connection, translating_errors():
-        if connection.execute("SELECT to_regclass('pgmq.meta')").fetchone() == (None,):
-            raise DatabaseError(
-                "the database has no pgmq", hint="run `pgmqgen migrate`, or leave out the database"
-            )
+        found = connection.execute("SELECT to_regclass('pgmq.meta')").fetchone()
+    if found == (None,):
+        raise DatabaseError(
+            "the database has no pgmq", hint="run `pgmqgen migrate`, or leave out the database"
+        )
+
+
+def _make_way(url: str, registry: Registry, *, yes: bool) -> None:
+    """Raise ConfigError if the database has such queues already; drop them if `yes`."""
+    with connect(url) as connection, translating_errors():
         there = _there(connection, registry)
     if there and not yes:
         raise ConfigError(
