@@ -10,7 +10,6 @@ import orjson
 
 from pgmqgen.errors import Violation
 from pgmqgen.runtime.outcome import Archive, DeadLetter, Failure, Reason
-from pgmqgen.runtime.sql import LARGE
 
 SUSPECT_AFTER = 2
 """From the lease after this many unexplained ends on, a message is leased alone."""
@@ -113,6 +112,7 @@ class Delivery:
 
     number: of its queue in this worker
     headers, raw: JSON text; `raw` is None of a large message, whose handler's process loads both
+    size: bytes that headers and payload take here, or count as
     lease_until, limit_at: monotonic clock in seconds; limit_at 0 means start plus time limit
     ticket, index: name it to the child, and its entry in the progress record
     cost_s: what its handling was expected to take when it was dispatched
@@ -130,6 +130,7 @@ class Delivery:
     headers: bytes | None
     raw: bytes | None
     lease_until: float
+    size: int = 0
     ticket: int = 0
     index: int = 0
     cost_s: float = 0.0
@@ -137,11 +138,6 @@ class Delivery:
     alone: bool = False
     settled: bool = False
     lost: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes that it takes here, or counts as."""
-        return LARGE if self.raw is None else len(self.raw) + len(self.headers or b"")
 
     @property
     def key(self) -> LeaseKey:

@@ -38,8 +38,9 @@ class Dispatcher:
             return False
         count = min(room, _CHUNK, len(intake.backlog))
         chunk = [intake.backlog.popleft() for _ in range(count)]
+        cost_s = 0.0 if slot.is_async(intake.number) else intake.estimate_s
         for delivery in chunk:
-            delivery.cost_s = 0.0 if slot.is_async(intake.number) else intake.estimate_s
+            delivery.cost_s = cost_s
         slot.dispatch(intake.number, chunk)
         return True
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from operator import attrgetter
 
+from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime.crew import Crew
 from pgmqgen.runtime.delivery import SUSPECT_AFTER, Account, Delivery, count_leases, read_account
 from pgmqgen.runtime.dispatch import AHEAD_S
@@ -18,6 +19,7 @@ from pgmqgen.runtime.outcome import Failure, Release
 from pgmqgen.runtime.settling import Settling
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.slots import Slot
+from pgmqgen.runtime.sql import LARGE
 
 log = logging.getLogger("pgmqgen.worker")
 
@@ -90,9 +92,9 @@ class Leasing:
             row = self._store.lease_one(intake.settings, msg_id)
             if row is not None:
                 lease_until = now + intake.settings.visibility_timeout
-                delivery = self._delivery(intake, row, lease_until)
-                intake.take([delivery])
-                intake.backlog.append(delivery)
+                deliveries = self._deliveries(intake, [row], lease_until)
+                intake.take(deliveries)
+                intake.backlog.extend(deliveries)
 
     def _quantity(self, intake: Intake) -> int:
         """How many messages of a queue to lease now."""
@@ -142,26 +144,32 @@ class Leasing:
             if len(rows) < quantity:
                 intake.awake = False
             lease_until = asked_at + settings.visibility_timeout
-            self._admit(intake, [self._delivery(intake, row, lease_until) for row in rows])
+            self._admit(intake, self._deliveries(intake, rows, lease_until))
 
-    def _delivery(self, intake: Intake, row: Row, lease_until: float) -> Delivery:
-        msg_id, read_ct, enqueued_at, visible_at, recorded, headers, raw = row
-        return Delivery(
-            number=intake.number,
-            msg_id=msg_id,
-            read_ct=read_ct,
-            account=self._account(intake, read_ct, recorded),
-            enqueued_at=enqueued_at,
-            visible_at=visible_at,
-            headers=headers,
-            raw=raw,
-            lease_until=lease_until,
-        )
+    def _deliveries(
+        self, intake: Intake, rows: Sequence[Row], lease_until: float
+    ) -> list[Delivery]:
+        number, account_of = intake.number, self._account_reader(intake.settings)
+        return [
+            Delivery(
+                number=number,
+                msg_id=msg_id,
+                read_ct=read_ct,
+                account=account_of(read_ct, recorded),
+                enqueued_at=enqueued_at,
+                visible_at=visible_at,
+                headers=headers,
+                raw=raw,
+                size=LARGE if raw is None else len(raw) + len(headers or b""),
+                lease_until=lease_until,
+            )
+            for msg_id, read_ct, enqueued_at, visible_at, recorded, headers, raw in rows
+        ]
 
-    def _account(self, intake: Intake, read_ct: int, recorded: bytes | None) -> Account:
-        if self._shift.layouts[intake.settings.name].headers:
-            return read_account(read_ct, recorded)
-        return count_leases(read_ct, intake.settings.max_attempts)
+    def _account_reader(self, settings: QueueSettings) -> Callable[[int, bytes | None], Account]:
+        if self._shift.layouts[settings.name].headers:
+            return read_account
+        return lambda read_ct, _: count_leases(read_ct, settings.max_attempts)
 
     def _admit(self, intake: Intake, deliveries: list[Delivery]) -> None:
         deliveries.sort(key=_by_id)

@@ -8,16 +8,17 @@ from hypothesis import strategies as st
 from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime.delivery import Account, Delivery
 from pgmqgen.runtime.intake import ASYNC_LIMIT, MAX_BATCH, MOST_BYTES, Intake
+from pgmqgen.runtime.sql import LARGE
 
 
 def intake(**state: object) -> Intake:
     return Intake(number=0, settings=QueueSettings(name="q"), **state)  # type: ignore[arg-type]
 
 
-def delivery(*, raw: bytes | None) -> Delivery:
+def delivery(*, size: int) -> Delivery:
     return Delivery(
         number=0, msg_id=7, read_ct=2, account=Account(0, 0, 1), enqueued_at=b"", visible_at=b"",
-        headers=None, raw=raw, lease_until=0,
+        headers=None, raw=b"{}", lease_until=0, size=size,
     )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def test_async_handlers_fill_the_loop_up_to_its_limit() -> None:
 
 def test_large_payloads_are_leased_few_at_a_time() -> None:
     state = settled(intake(), 0.00002)
-    held = [delivery(raw=b"x" * 2**20) for _ in range(14)]
+    held = [delivery(size=2**20) for _ in range(14)]
     state.take(held)
     assert state.room == MOST_BYTES - 14 * 2**20
     assert state.wanted(2, 0.1) == 0
@@ -66,7 +67,7 @@ def test_large_payloads_are_leased_few_at_a_time() -> None:
 def test_payloads_that_only_the_processes_load_are_few_at_a_time() -> None:
     state = intake(is_async=True)
     for _ in range(13):
-        state.take([delivery(raw=None)])
+        state.take([delivery(size=LARGE)])
     assert state.wanted(2, 0.1) == 0
 
 
@@ -93,7 +94,7 @@ def test_what_is_wanted_stays_within_bounds(
 
 
 def test_an_intake_is_idle_when_all_is_settled() -> None:
-    state, done = intake(), delivery(raw=b"1")
+    state, done = intake(), delivery(size=1)
     assert state.idle
     state.acknowledge([done], 1.0)
     assert not state.idle
