@@ -9,9 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
-from tests.bench.drain import order
 from tests.fault.hosts import SERVER, URL, Hosts
 from tests.scale.plan import HOSTS, WAIT_MS, Group, all_points
 from tests.scale.quota import Quota, make_quota
@@ -47,30 +45,6 @@ class Ready(Hooks):
     def on_ready(self):
         print("ready", flush=True)
 """
-_SMALL: dict[str, Any] = {
-    "type": "object",
-    "required": ["id", "to", "template"],
-    "properties": {
-        "id": {"type": "integer", "minimum": 1},
-        "to": {"type": "string", "format": "email"},
-        "template": {"enum": ["welcome", "receipt"]},
-        "locale": {"type": "string", "pattern": "^[a-z]{2}$"},
-        "subject": {"type": "string", "maxLength": 200},
-    },
-}
-
-
-def example(payload: str) -> dict[str, object]:
-    """A message; only its id differs from that of the others."""
-    if payload == "order":
-        return order(0)
-    return {
-        "id": 1,
-        "to": "ada.lovelace@example.com",
-        "template": "receipt",
-        "locale": "en",
-        "subject": "Your receipt for the order of last week, with all that was in it " + "." * 20,
-    }
 
 
 def make_project(folder: Path, url: str) -> None:
@@ -91,15 +65,6 @@ def make_project(folder: Path, url: str) -> None:
         for queue in point.queues:
             (folder / "generated" / "handlers" / f"{queue}.py").write_text(handler)
     _pgmqgen(folder, "migrate", "--database-url", url)
-
-
-def _schema(payload: str) -> dict[str, Any]:
-    if payload != "order":
-        return _SMALL
-    schema: dict[str, Any] = json.loads(
-        (Path(__file__).parents[1] / "bench" / "order.json").read_text()
-    )
-    return schema
 
 
 class Fleet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
@@ -13,10 +12,11 @@ from typing import Any
 
 import psycopg
 
+from pgmqgen.bench.payloads import synthetic
 from tests.fault.hosts import Hosts
 from tests.scale import accounting
-from tests.scale.fleet import Fleet, example
-from tests.scale.plan import PAYLOADS, Point
+from tests.scale.fleet import Fleet
+from tests.scale.plan import SIZES, Point
 from tests.scale.quota import Quota, release
 
 _FILL = """
@@ -96,7 +96,7 @@ class Observer:
         self._postmaster = postmaster
         self._quota = quota
         self._fleet = fleet
-        self._pace_s = dict.fromkeys(PAYLOADS, _FIRST_PACE_S)
+        self._pace_s = dict.fromkeys(SIZES, _FIRST_PACE_S)
 
     def close(self) -> None:
         """Close the connection."""
@@ -153,7 +153,7 @@ class Observer:
         begin = time.monotonic()
         wait_s = _LEAD_S + self._pace_s[point.payload] * count
         (due,) = self._fetch("SELECT clock_timestamp() + make_interval(secs => %s)", wait_s)
-        message = json.dumps(example(point.payload))
+        message = synthetic(SIZES[point.payload])[0].decode()
         values = {"due": due, "count": count // len(point.queues), "message": message}
         for queue in point.queues:
             self.connection.execute(_FILL.format(queue=queue).encode(), values)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PAYLOADS = ("small", "order", "slow")
-"""About 200 bytes, about 1 KB, and the small one with a handler that waits."""
+SIZES = {"small": 200, "order": 1000, "slow": 200}
+"""Bytes of a message, as `pgmqgen bench` makes them; handlers of slow ones wait."""
 WAIT_MS = 1.0
 """What the handlers of slow messages wait, without using the CPU."""
 HOST_CORES = 0.2
@@ -72,7 +72,7 @@ class Point:
         return {name: hosts}
 
 
-FITTED = {payload: Point(payload, ALONE) for payload in PAYLOADS}
+FITTED = {payload: Point(payload, ALONE) for payload in SIZES}
 """Where the costs of a message are taken from."""
 
 
