@@ -8,6 +8,7 @@ from typing import Any
 
 from pgmqgen.bench.measure import Outcome, Spread
 from pgmqgen.bench.options import Options
+from pgmqgen.bench.wording import counted
 
 _UNITS = {
     "_per_second": ("/s", 1),
@@ -61,7 +62,8 @@ def headline(report: Report) -> str:
     """One line: what ran where."""
     machine, options = report.machine, report.options
     return (
-        f"{options.messages:,} messages, {options.rounds} rounds, medians and ranges; "
+        f"{counted(options.messages, 'message')}, {counted(options.rounds, 'round')}, "
+        "medians and ranges; "
         f"{machine['cores']} cores, Python {machine['python']}, PostgreSQL {machine['postgresql']}, "
         f"fsync {machine['fsync']}, synchronous_commit {machine['synchronous_commit']}, "
         f"pgmqgen {machine['pgmqgen']}, {machine['date']}"

@@ -13,6 +13,7 @@ from pgmqgen.bench import payloads
 from pgmqgen.bench.course import Course
 from pgmqgen.bench.options import Options
 from pgmqgen.bench.subject import Subject
+from pgmqgen.bench.wording import counted
 from pgmqgen.config import load_config
 from pgmqgen.errors import ConfigError, DatabaseError
 from pgmqgen.runtime.postgres import connect, translating_errors
@@ -57,7 +58,7 @@ def project_queue(
     )
     if (count := subject.count()) and not yes:
         raise ConfigError(
-            f"queue `{queue}` holds {count:,} messages",
+            f"queue `{queue}` holds {counted(count, 'message')}",
             hint="--yes deletes them, and then measures on the empty queue",
         )
     notifies = spec.settings.notify
@@ -97,7 +98,9 @@ def synthetic_queues(
             else:
                 _make_way(url, registry, yes=yes)
                 stack.enter_context(_created(url, registry))
-            step.outcome = f"made {len(registry)} queues and their dead-letter queues"
+            step.outcome = (
+                f"made {counted(2 * len(registry), 'queue')}, half of them for dead letters"
+            )
         yield _make_course(options, url, registry)
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from pgmqgen.bench.course import Course
 from pgmqgen.bench.handlers import SLOW_S
 from pgmqgen.bench.measure import Contestant, Figures, Measure, per_second
+from pgmqgen.bench.options import Options
 from pgmqgen.bench.processes import drain_by_loop, drain_by_worker
 from pgmqgen.bench.subject import Subject
+from pgmqgen.bench.wording import counted
 
 _Drain = Callable[[Subject, int], float]
 _CONTESTANTS: dict[str, _Drain] = {"worker": drain_by_worker, "bare loop": drain_by_loop}
@@ -20,7 +22,7 @@ def drain(course: Course) -> Iterator[Measure]:
     for subject in course.subjects:
         yield Measure(
             name="drain",
-            title=f"drain, {_counted(options.processes)}, {subject.label}",
+            title=_title(options, subject),
             ratio="per_second",
             contestants=[
                 _contestant(name, subject, options.messages, options.processes)
@@ -53,7 +55,7 @@ def by_backlog(course: Course) -> Iterator[Measure]:
     options, subject = course.options, course.subjects[-1]
     yield Measure(
         name="backlog",
-        title=f"drain, {_counted(options.processes)}, {subject.label}",
+        title=_title(options, subject),
         ratio="per_second",
         axis="backlog",
         contestants=[
@@ -76,7 +78,7 @@ def delayed(course: Course) -> Iterator[Measure]:
 
     yield Measure(
         name="delayed",
-        title=f"drain, {_counted(options.processes)}, {subject.label}, {options.delayed:,} delayed",
+        title=f"{_title(options, subject)}, {options.delayed:,} delayed",
         ratio="per_second",
         contestants=[
             Contestant(name="with delayed messages", run=lambda: run(options.delayed)),
@@ -96,8 +98,13 @@ def slow(course: Course) -> Iterator[Measure]:
         rate = count / drain_by_worker(subject, options.processes, "pause")
         return {"per_second": rate, "share_percent": 100 * rate / at_best}
 
-    title = f"handlers of {SLOW_S * 1000:.0f} ms, {_counted(options.processes)}, {subject.label}"
+    processes = counted(options.processes, "process")
+    title = f"handlers of {SLOW_S * 1000:.0f} ms, {processes}, {subject.label}"
     yield Measure(name="slow", title=title, contestants=[Contestant(name="worker", run=run)])
+
+
+def _title(options: Options, subject: Subject) -> str:
+    return f"drain, {counted(options.processes, 'process')}, {subject.label}"
 
 
 def _contestant(
@@ -108,7 +115,3 @@ def _contestant(
         return per_second(messages, _CONTESTANTS[name](subject, processes))
 
     return Contestant(name=name, run=run, at=at)
-
-
-def _counted(processes: int) -> str:
-    return "1 process" if processes == 1 else f"{processes} processes"

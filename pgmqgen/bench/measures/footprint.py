@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from pgmqgen.bench import proc
 from pgmqgen.bench.course import Course
 from pgmqgen.bench.measure import Contestant, Figures, Measure
+from pgmqgen.bench.options import Options
 from pgmqgen.bench.processes import WORKER, Started, make_task, running
+from pgmqgen.bench.wording import counted
 from pgmqgen.runtime.postgres import connect, translating_errors
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def idle(course: Course) -> Iterator[Measure]:
 
     yield Measure(
         name="idle",
-        title=f"a worker at rest, {len(queues)} queues, {options.processes} processes",
+        title=f"a worker at rest, {_sized(len(queues), options)}",
         contestants=[Contestant(name="worker", run=run)],
     )
 
@@ -69,8 +71,12 @@ def memory(course: Course) -> Iterator[Measure]:
                 subject.wait_until_drained(started.check)
                 return figures | _weigh("after_work_pss_mb", started, settle_s)
 
-    title = f"a worker, {len(others) + 1} queues, {options.processes} processes"
+    title = f"a worker, {_sized(len(others) + 1, options)}"
     yield Measure(name="memory", title=title, contestants=[Contestant(name="worker", run=run)])
+
+
+def _sized(queues: int, options: Options) -> str:
+    return f"{counted(queues, 'queue')}, {counted(options.processes, 'process')}"
 
 
 def _watch(url: str, started: Started, rest_s: float, seconds: float) -> Figures:
