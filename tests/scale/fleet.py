@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from pgmqgen.bench.payloads import schema_text
 from tests.fault.hosts import SERVER, URL, Hosts
-from tests.scale.plan import HOSTS, WAIT_MS, Group, all_points
+from tests.scale.plan import HOSTS, SIZES, WAIT_MS, Group, all_points
 from tests.scale.quota import Quota, make_quota
 
 _HANDLER = """
@@ -54,7 +55,7 @@ def make_project(folder: Path, url: str) -> None:
     for point in all_points():
         for queue in point.queues:
             schema = {
-                **_schema(point.payload),
+                **json.loads(schema_text(SIZES[point.payload])),
                 "title": queue,
                 "x-pgmq": {"kind": point.group.kind},
             }
