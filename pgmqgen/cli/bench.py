@@ -74,6 +74,7 @@ def bench(
     For example:
 
     pgmqgen bench --only drain --only send
+
     pgmqgen bench --queue send_email --database-url URL
     """
     from pgmqgen.bench.options import make_options
