@@ -22,7 +22,7 @@ from tests.peers.contestants import OURS, Contestant
 
 _ROOT = Path(__file__).parents[2]
 _HOME = _ROOT / ".venv" / "peers"
-_TIMEOUT_S = 180
+_TIMEOUT_S = 90
 _STOP_S = 15
 _POLL_S = 0.02
 
