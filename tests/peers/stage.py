@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.bench.drain import order
+from pgmqgen.bench.payloads import order
 from tests.peers.contestants import OURS, Contestant
 
 _ROOT = Path(__file__).parents[2]

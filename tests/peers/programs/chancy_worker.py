@@ -13,7 +13,6 @@ _QUEUE = chancy.Queue(
     concurrency=100,
     executor=chancy.Chancy.Executor.Async,
     polling_interval=1,
-    eager_polling=True,
 )
 
 

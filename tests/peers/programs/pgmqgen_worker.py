@@ -12,7 +12,7 @@ from typing import Any
 from pgmqgen import Worker
 from tests.peers.programs import job
 
-_SCHEMA = Path(__file__).parents[2] / "bench" / "order.json"
+_SCHEMA = Path(__file__).parents[3] / "pgmqgen" / "bench" / "order.json"
 _HANDLER = """
 from tests.peers.programs import job
 
