@@ -5,6 +5,8 @@ Whatever the database says of it, a lost connection is closed and the next call 
 
 from __future__ import annotations
 
+import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -15,6 +17,7 @@ from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime import sql
 from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.delivery import Account, Delivery, LeaseKey
+from pgmqgen.runtime.floor import Floor
 from pgmqgen.runtime.layout import CURRENT, Layout
 from pgmqgen.runtime.outcome import (
     Archive,
@@ -72,6 +75,7 @@ class LeaseStore:
         self._settings = _SETTINGS | {"lock_timeout": f"{int(lock_timeout_s * 1000)}ms"}
         self._session: Session | None = None
         self._texts: dict[tuple[int, str], str] = {}
+        self._floors: defaultdict[str, Floor] = defaultdict(Floor)
 
     @property
     def connected(self) -> bool:
@@ -108,8 +112,12 @@ class LeaseStore:
         parameters = _fence(ids, read_counts)
         parameters["quantity"], parameters["room"] = quantity, room
         parameters["lease_s"] = settings.visibility_timeout
+        floor, began = self._floors[settings.name], time.monotonic()
+        parameters["floor"] = since = floor.choose(began)
         rows = self._run(text, settings, parameters)
-        leased = [row[1:] for row in rows if row[1] is not None]
+        if quantity:
+            floor.note(since, rows[0][1], began, time.monotonic())
+        leased = [row[2:] for row in rows if row[2] is not None]
         return rows[0][0], cast("list[Row]", leased)
 
     def lease_one(self, settings: QueueSettings, msg_id: int) -> Row | None:
@@ -176,9 +184,9 @@ class LeaseStore:
         if statement is None:
             statement = self._texts[key] = self._layout(settings).fill(
                 text,
-                queue=_parameterised("q", settings.name),
-                archive=_parameterised("a", settings.name),
-                dlq=_parameterised("q", settings.dlq),
+                queue=sql.parameterised("q", settings.name),
+                archive=sql.parameterised("a", settings.name),
+                dlq=sql.parameterised("q", settings.dlq),
             )
         try:
             return self._execute(statement, parameters, settings.name)
@@ -211,11 +219,6 @@ def _fence(ids: Sequence[int], read_counts: Sequence[int]) -> dict[str, Any]:
         "ids": f"{{{','.join(map(str, ids))}}}",
         "read_counts": f"{{{','.join(map(str, read_counts))}}}",
     }
-
-
-def _parameterised(prefix: str, name: str) -> str:
-    """A table's name for a statement with parameters, where `%` stands for one."""
-    return sql.table(prefix, name).replace("%", "%%")
 
 
 def _statement(decision: Decision, layout: Layout) -> str:

@@ -17,6 +17,7 @@ from socket import socketpair
 
 from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime import sql
+from pgmqgen.runtime.floor import BOTTOM, Floor
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.lane import Lane
 from pgmqgen.runtime.lease import NO_TABLE
@@ -34,6 +35,9 @@ _ACTIVE_S = 5.0
 """After a queue held something the polls stay frequent for so long."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 3.0
+
+_Found = tuple[int, float | None, bytes]
+"""Number of a queue, seconds until its next message is due (None: empty), and where that look ended."""
 
 
 class Scout(threading.Thread):
@@ -57,6 +61,7 @@ class Scout(threading.Thread):
         self._pause_s = _FIRST_PAUSE_S
         self._wake_read, self._wake_write = socketpair()
         self.wait = Wait()
+        self._floor = Floor()
         self._absence = Absence(shift.plan.limits.fail_after)
 
     def stop(self) -> None:
@@ -96,32 +101,35 @@ class Scout(threading.Thread):
         asleep = set().union(*(lane.asleep() for lane in self._lanes))
         if not asleep:
             return _LONGEST_S
+        since = self._floor.choose(started)
         visible, next_due_s = set(), _LONGEST_S
-        for number, due_s in self._look(session, sorted(asleep)):
+        for number, due_s, reached in self._look(session, sorted(asleep), since):
+            self._floor.note(since, reached, started, time.monotonic())
             if due_s is None:
                 continue
             if due_s <= 0:
                 visible.add(number)
             else:
                 next_due_s = min(next_due_s, due_s)
-        if not (visible or self._troubled) and len(asleep) == len(self._settings):
+        looked_at_all = since == BOTTOM and len(asleep) == len(self._settings)
+        if looked_at_all and not (visible or self._troubled):
             self.found_empty_at = started
         self._wake(visible)
         return next_due_s
 
-    def _look(self, session: Session, numbers: Sequence[int]) -> list[tuple[int, float | None]]:
+    def _look(self, session: Session, numbers: Sequence[int], since: str) -> list[_Found]:
         """Look at queues in one statement; one by one if a queue among them is in trouble."""
         try:
-            return self._ask(session, numbers)
+            return self._ask(session, numbers, since)
         except DatabaseError as error:
             if session.closed:
                 raise
             log.debug("%s; looking at each queue", error)
-            return [row for number in numbers for row in self._look_at_one(session, number)]
+            return [row for number in numbers for row in self._look_at_one(session, number, since)]
 
-    def _look_at_one(self, session: Session, number: int) -> list[tuple[int, float | None]]:
+    def _look_at_one(self, session: Session, number: int, since: str) -> list[_Found]:
         try:
-            return self._ask(session, [number])
+            return self._ask(session, [number], since)
         except DatabaseError as error:
             if session.closed:
                 raise
@@ -133,12 +141,12 @@ class Scout(threading.Thread):
                 self._troubled.add(number)
             return []
 
-    def _ask(self, session: Session, numbers: Sequence[int]) -> list[tuple[int, float | None]]:
+    def _ask(self, session: Session, numbers: Sequence[int], since: str) -> list[_Found]:
         parts = (
-            sql.NEXT_DUE.format(number=n, queue=sql.table("q", self._settings[n].name))
+            sql.NEXT_DUE.format(number=n, queue=sql.parameterised("q", self._settings[n].name))
             for n in numbers
         )
-        found = session.execute(" UNION ALL ".join(parts))
+        found = session.execute(" UNION ALL ".join(parts), {"floor": since})
         self._troubled.difference_update(numbers)
         self._shift.note_found(numbers)
         return found

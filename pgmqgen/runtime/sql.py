@@ -18,10 +18,14 @@ def table(prefix: str, queue: str) -> str:
     return f'pgmq."{name}"'
 
 
+def parameterised(prefix: str, queue: str) -> str:
+    """The same for a statement with parameters, where `%` stands for one."""
+    return table(prefix, queue).replace("%", "%%")
+
+
 def on_tables(template: str, queue: str, layout: Layout = CURRENT) -> str:
     """A statement of the clients with the tables of a queue."""
-    # A per cent sign in a name must not look like a parameter.
-    names = (table(prefix, queue).replace("%", "%%") for prefix in "qa")
+    names = (parameterised(prefix, queue) for prefix in "qa")
     return layout.fill(template, **dict(zip(("queue", "archive"), names, strict=True)))
 
 
@@ -193,17 +197,20 @@ _TAKEN = f"""
             THEN coalesce(q.message, 'null') END::text
 """
 
+_LATE = "interval '0.1 s'"
+"""So much later than `vt` says, a sender may commit, and its message is still found at once."""
+
 _LEASED = f"""
 due AS (
-    SELECT q.msg_id, {_WEIGHT} AS weight FROM {{queue}} AS q
-    WHERE q.vt <= now() AND q.msg_id <> ALL (%(ids)s::bigint[])
+    SELECT q.msg_id, q.vt, {_WEIGHT} AS weight FROM {{queue}} AS q
+    WHERE q.vt <= now() AND q.vt >= %(floor)s::timestamptz AND q.msg_id <> ALL (%(ids)s::bigint[])
     ORDER BY q.vt LIMIT %(quantity)s
     FOR UPDATE SKIP LOCKED
 ), large AS (
     SELECT msg_id FROM due WHERE weight IS NULL
 ), chosen AS (
-    SELECT msg_id FROM (
-        SELECT msg_id, sum(coalesce(weight, {LARGE})) OVER (ROWS UNBOUNDED PRECEDING)
+    SELECT msg_id, vt FROM (
+        SELECT msg_id, vt, sum(coalesce(weight, {LARGE})) OVER (ROWS UNBOUNDED PRECEDING)
             - coalesce(weight, {LARGE}) AS before
         FROM due
     ) AS weighed
@@ -211,13 +218,15 @@ due AS (
 ), leased AS (
     UPDATE {{queue}} AS q{_TAKEN}
 )
-SELECT acknowledged.count, leased.*
-FROM (SELECT count(*) FROM settled) AS acknowledged LEFT JOIN leased ON true
+SELECT known.*, leased.* FROM (
+    SELECT count(*), (SELECT least(max(vt), now() - {_LATE}) FROM chosen)::text FROM settled
+) AS known LEFT JOIN leased ON true
 """
 
 # Acknowledges a lane's finished messages and leases its next ones, in one commit. No row may be
 # touched twice by one statement: one whose lease has just run out is not leased again. The
-# first column of every row is how many acknowledgements were still fenced.
+# first columns of every row are how many acknowledgements were still fenced, and from where on in the
+# order of `vt` messages may be left.
 EXCHANGE = f"""
 WITH settled AS (
     DELETE FROM {{queue}} AS q WHERE {_FENCED} RETURNING q.msg_id
@@ -319,8 +328,12 @@ WHERE q.msg_id = ANY (ARRAY (SELECT msg_id FROM held)) RETURNING q.msg_id, q.rea
 
 HELD = f"SELECT q.msg_id, q.read_ct FROM {{queue}} AS q WHERE {_FENCED}"
 
-# Seconds until the next message of each queue is due (negative: it is overdue), null if empty.
-NEXT_DUE = "SELECT {number}, extract(epoch FROM min(vt) - clock_timestamp())::float8 FROM {queue}"
+# Seconds until the next message of each queue is due (negative: it is overdue), null if empty; and
+# where to look from next time.
+NEXT_DUE = f"""
+SELECT {{number}}, extract(epoch FROM min(vt) - clock_timestamp())::float8, (now() - {_LATE})::text
+FROM {{queue}} WHERE vt >= %(floor)s::timestamptz
+"""
 
 LEFT_BEHIND = """
 SELECT count(*) FILTER (WHERE read_ct = 0), count(*) FILTER (WHERE read_ct > 0) FROM {queue}

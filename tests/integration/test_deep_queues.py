@@ -5,6 +5,7 @@ Blocks are counted, whatever the statistics say of the table and whichever plan 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -15,9 +16,10 @@ import pytest
 
 from pgmqgen import Queue
 from pgmqgen.queue import QueueSettings
-from pgmqgen.runtime import sql
+from pgmqgen.runtime import floor, sql
 from pgmqgen.runtime.connector import Connector
 from pgmqgen.runtime.delivery import Account, Delivery
+from pgmqgen.runtime.floor import BOTTOM
 from pgmqgen.runtime.intake import MOST_BYTES
 from pgmqgen.runtime.lease import LeaseStore
 from pgmqgen.runtime.outcome import (
@@ -109,6 +111,45 @@ def _fill(url: str, state: list[str]) -> None:
             connection.execute(statement.encode())
 
 
+def test_dead_entries_that_a_snapshot_holds_are_not_walked_over_each_time(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(floor, "SHARE", math.inf)  # no look from the bottom but the first
+    monkeypatch.setattr(floor, "LONGEST_S", math.inf)
+    with psycopg.connect(database_url) as reader:
+        _fill(database_url, [])
+        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT 1")
+        _change(database_url, "TRUNCATE pgmq.q_deep", _send("-interval '1 day'"))
+        _change(database_url, "DELETE FROM pgmq.q_deep", _send("-interval '1 hour'", count=100))
+        with psycopg.connect(database_url, autocommit=True) as observer:
+            before = _count_blocks(observer)
+            _with_store(database_url, _lease)
+            from_bottom = _count_blocks(observer) - before
+            assert from_bottom > 5 * MOST
+            _with_store(database_url, lambda store: [_lease(store) for _ in range(5)])
+            assert _count_blocks(observer) - before - from_bottom < from_bottom + 5 * MOST
+
+
+def test_what_became_due_below_the_floor_is_found(database_url: str) -> None:
+    _fill(database_url, [])
+
+    def lease_what_comes_late(store: LeaseStore) -> None:
+        while store.exchange(SETTINGS, [], [], BATCH, MOST_BYTES)[1]:
+            pass
+        _change(database_url, _send("-interval '1 day'", count=1))
+        while not store.exchange(SETTINGS, [], [], BATCH, MOST_BYTES)[1]:
+            pass
+
+    _with_store(database_url, lease_what_comes_late)
+
+
+def _change(url: str, *statements: str) -> None:
+    with psycopg.connect(url, application_name=APPLICATION, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
 def _with_store(url: str, act: Callable[[LeaseStore], T]) -> T:
     store = LeaseStore(Connector(url), APPLICATION, 1.0)
     try:
@@ -145,8 +186,8 @@ def _lease_one(store: LeaseStore, held: list[Delivery]) -> None:
 
 def _look(url: str, held: list[Delivery]) -> None:
     with psycopg.connect(url, application_name=APPLICATION) as connection:
-        text = sql.NEXT_DUE.format(number=1, queue=sql.table("q", SETTINGS.name))
-        assert connection.execute(text.encode()).fetchone() is not None
+        text = sql.NEXT_DUE.format(number=1, queue=sql.parameterised("q", SETTINGS.name))
+        assert connection.execute(text.encode(), {"floor": BOTTOM}).fetchone() is not None
 
 
 def _use_as_client(url: str, held: list[Delivery]) -> None:
