@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 T = TypeVar("T")
+_PART = 25
+"""Payloads that are encoded at once: what they are made of is freed before memory grows slow."""
 
 
 class Contract(Generic[T]):
@@ -104,13 +106,21 @@ class Contract(Generic[T]):
         payload's index.
         """
         try:
-            values = self._dump(self._batch_adapter, payloads)
-            data = dump_json(values)
-            if not may_be_rounded(data) and all(map(self._validator.is_valid, values)):
-                return data
+            parts = [
+                self._encode_part(payloads[start : start + _PART])
+                for start in range(0, len(payloads), _PART)
+            ]
         except (InvalidMessage, ValueError, RecursionError):
-            pass
-        return encode_each(self.encode, payloads, queue=self.queue)
+            return encode_each(self.encode, payloads, queue=self.queue)
+        return b"[%b]" % b",".join(parts)
+
+    def _encode_part(self, payloads: Sequence[T]) -> bytes:
+        """Like `encode_batch`, without the brackets. Raises ValueError if there may be trouble."""
+        values = self._dump(self._batch_adapter, payloads)
+        data = dump_json(values)
+        if may_be_rounded(data) or not all(map(self._validator.is_valid, values)):
+            raise ValueError("to be encoded one by one")
+        return data[1:-1]
 
     def _check(self, value: Any, *, is_long: bool = False) -> None:
         """Raise InvalidMessage for what is invalid; `is_long`: some numbers are not common."""
