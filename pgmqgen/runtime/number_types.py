@@ -39,19 +39,27 @@ _FLOAT = core_schema.json_or_python_schema(
     python_schema=core_schema.is_instance_schema(float),  # keeps an ExactFloat what it is
     serialization=core_schema.simple_ser_schema("float"),
 )
-_NUMBER = core_schema.union_schema(
-    [
-        core_schema.int_schema(strict=True),
-        _FLOAT,
-        core_schema.no_info_after_validator_function(
-            _to_float,
-            _DECIMAL,
-            serialization=core_schema.plain_serializer_function_ser_schema(_write_exact),
-        ),
-    ],
-    mode="left_to_right",
-    custom_error_type="number_type",
-    custom_error_message="Input should be an int, a float or a Decimal",
+_INT = core_schema.int_schema(strict=True)
+_ROUNDED = core_schema.no_info_after_validator_function(
+    _to_float,
+    _DECIMAL,
+    serialization=core_schema.plain_serializer_function_ser_schema(_write_exact),
+)
+
+
+def _any_of(*kinds: core_schema.CoreSchema) -> core_schema.CoreSchema:
+    return core_schema.union_schema(
+        list(kinds),
+        mode="left_to_right",
+        custom_error_type="number_type",
+        custom_error_message="Input should be an int, a float or a Decimal",
+    )
+
+
+# In JSON text a float would take the integers, too. Of Python's values most are floats: those first,
+# as each kind that does not fit costs time.
+_NUMBER = core_schema.json_or_python_schema(
+    json_schema=_any_of(_INT, _FLOAT, _ROUNDED), python_schema=_any_of(_FLOAT, _INT, _ROUNDED)
 )
 _EXACT = core_schema.union_schema(
     [

@@ -32,7 +32,7 @@ _KEPT_ERROR_LENGTH = 1_000
 class Codec(Protocol[T]):
     """What a queue needs to know of its payloads; a Contract or a QueueSpec is one.
 
-    One that also has `encode_batch`, as these have, writes a whole batch by one call.
+    One that also has `encode_batch`, as these have, writes a whole batch by one call, a line each message.
     """
 
     @property

@@ -73,7 +73,7 @@ class QueueSpec(Generic[T]):
         return self.contract.encode(payload)
 
     def encode_batch(self, payloads: Sequence[T]) -> bytes:
-        """Write typed payloads as one validated JSON array. Raises InvalidMessage."""
+        """Write typed payloads as validated JSON, a line each. Raises InvalidMessage."""
         return self.contract.encode_batch(payloads)
 
     def load_handler(self) -> Handler:

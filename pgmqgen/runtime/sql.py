@@ -65,28 +65,26 @@ SEND_WITH_HEADERS = f"""
 INSERT INTO {{queue}} (vt, message, headers) VALUES ({_DUE}, %s::jsonb, %s::jsonb) RETURNING msg_id
 """
 
+# One text, a line each message: JSON has no line break but between its tokens. Functions give their
+# rows in order, and so the ids are.
+_LINES = "unnest(string_to_array(%s::text, E'\\n'))"
+
 SEND_BATCH = f"""
 INSERT INTO {{queue}} (vt, message)
-SELECT {_DUE}, sent.message
-FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS sent (message, position)
-ORDER BY sent.position
+SELECT {_DUE}, sent.message::jsonb FROM {_LINES} AS sent (message)
 RETURNING msg_id
 """
 
 SEND_BATCH_WITH_HEADERS = f"""
 INSERT INTO {{queue}} (vt, message, headers)
-SELECT {_DUE}, sent.message, %s::jsonb
-FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS sent (message, position)
-ORDER BY sent.position
+SELECT {_DUE}, sent.message::jsonb, %s::jsonb FROM {_LINES} AS sent (message)
 RETURNING msg_id
 """
 
 SEND_BATCH_WITH_HEADERS_EACH = f"""
 INSERT INTO {{queue}} (vt, message, headers)
-SELECT {_DUE}, sent.message, nullif(sent.headers, 'null')
-FROM ROWS FROM (jsonb_array_elements(%s::jsonb), jsonb_array_elements(%s::jsonb))
-    WITH ORDINALITY AS sent (headers, message, position)
-ORDER BY sent.position
+SELECT {_DUE}, sent.message::jsonb, nullif(sent.headers, 'null')
+FROM ROWS FROM (jsonb_array_elements(%s::jsonb), {_LINES}) AS sent (headers, message)
 RETURNING msg_id
 """
 

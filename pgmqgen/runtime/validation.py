@@ -100,7 +100,7 @@ class Contract(Generic[T]):
         return data
 
     def encode_batch(self, payloads: Sequence[T]) -> bytes:
-        """Return typed payloads as the text of one JSON array, all validated.
+        """Return typed payloads as JSON texts, a line each, all validated.
 
         Raises InvalidMessage with the violations of all of them, each pointer led by the
         payload's index.
@@ -112,15 +112,15 @@ class Contract(Generic[T]):
             ]
         except (InvalidMessage, ValueError, RecursionError):
             return encode_each(self.encode, payloads, queue=self.queue)
-        return b"[%b]" % b",".join(parts)
+        return b"\n".join(parts)
 
     def _encode_part(self, payloads: Sequence[T]) -> bytes:
-        """Like `encode_batch`, without the brackets. Raises ValueError if there may be trouble."""
+        """Like `encode_batch`. Raises ValueError if there may be trouble."""
         values = self._dump(self._batch_adapter, payloads)
-        data = dump_json(values)
+        data = b"\n".join(map(dump_json, values))
         if may_be_rounded(data) or not all(map(self._validator.is_valid, values)):
             raise ValueError("to be encoded one by one")
-        return data[1:-1]
+        return data
 
     def _check(self, value: Any, *, is_long: bool = False) -> None:
         """Raise InvalidMessage for what is invalid; `is_long`: some numbers are not common."""
