@@ -1,12 +1,29 @@
-"""A proxy between a worker and its server, which can swallow what passes."""
+"""A proxy between a worker and its server, which can swallow what passes, and counts it."""
 
 from __future__ import annotations
 
 import select
 import threading
+from dataclasses import dataclass, replace
 from socket import AF_UNIX, SHUT_RDWR, create_server, socket
 
 _LOOK_S = 0.05
+_READY = b"Z\0\0\0\5"
+"""How the server says that an answer is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What has passed: bytes from clients and from the server, and answers of the latter."""
+
+    sent: int = 0
+    received: int = 0
+    answers: int = 0
+
+    def __sub__(self, other: Passed) -> Passed:
+        return Passed(
+            self.sent - other.sent, self.received - other.received, self.answers - other.answers
+        )
 
 
 class Proxy:
@@ -23,6 +40,7 @@ class Proxy:
         self._pairs: list[tuple[socket, socket]] = []
         self._deaf: set[socket] = set()
         self._cue: tuple[bytes, int] | None = None
+        self._passed = Passed()
         self.cued = 0
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -37,6 +55,10 @@ class Proxy:
         self._thread.join()
         for sock in (self._listener, *(each for pair in self._pairs for each in pair)):
             sock.close()
+
+    def passed(self) -> Passed:
+        """What has passed so far. What a client has received is counted."""
+        return self._passed
 
     def swallow(self) -> None:
         """Pass on nothing more of the connections that there are; they stay open."""
@@ -71,12 +93,21 @@ class Proxy:
         with self._lock:
             self._pairs.append((client, server))
 
+    def _count(self, source: socket, data: bytes) -> None:
+        so_far, size = self._passed, len(data)
+        if any(source is client for client, _ in self._pairs):
+            self._passed = replace(so_far, sent=so_far.sent + size)
+        else:  # the last message of an answer is short enough to come in one piece
+            answers = so_far.answers + data.endswith((_READY + b"I", _READY + b"T"))
+            self._passed = replace(so_far, received=so_far.received + size, answers=answers)
+
     def _pass(self, source: socket, target: socket) -> None:
         try:
             data = source.recv(65536)
             if self._is_cue(data):
                 self._deaf.update((source, target))
                 return
+            self._count(source, data)
             target.sendall(data)
         except OSError:
             data = b""
