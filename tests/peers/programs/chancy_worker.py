@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import chancy
@@ -13,6 +14,7 @@ _QUEUE = chancy.Queue(
     concurrency=100,
     executor=chancy.Chancy.Executor.Async,
     polling_interval=1,
+    eager_polling=True,
 )
 
 
@@ -44,6 +46,7 @@ async def send(count: int, rate: int) -> None:
 
 async def work() -> None:
     async with chancy.Chancy(job.URL) as app:
+        app.log.setLevel(logging.WARNING)  # else it says something of each job
         job.wait_for_start()
         async with chancy.Worker(app) as worker:
             await worker.wait_for_shutdown()

@@ -55,6 +55,7 @@ def handle(comment: str) -> None:
 def wait_for_start() -> None:
     """Say that all is loaded, and wait until the run says that work may begin."""
     print("ready", flush=True)
+    os.dup2(2, 1)  # nobody reads what else is said: it goes to the log
     sys.stdin.readline()
 
 
