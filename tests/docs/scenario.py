@@ -110,7 +110,7 @@ class _Reader:
                 _, *pairs = mark.groups()
                 self._marks |= {"setup": ""} if mark[1] else {}
                 self._marks |= {k: v for k, v in zip(pairs[::2], pairs[1::2], strict=True) if k}
-            else:
+            elif not re.fullmatch(r"\w+:(begin|end)", head):  # what is between, a program writes
                 raise self._error(token, f"unknown comment `{head}`")
 
     def _step(

@@ -170,7 +170,7 @@ def test_a_message_that_kills_its_host_ends_in_the_dead_letters(shop: Shop) -> N
     assert shop.count("a_orders") == 0
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.soak), 2])
 def test_a_poison_message_beside_five_hundred_async_ones(shop: Shop, processes: int) -> None:
     shop.add_queues({"orders": {"asynchronous": True, "max_attempts": 3}})
     shop.send("orders", [{"id": i, "do": "sleep", "seconds": 0.05} for i in range(250)])

@@ -31,7 +31,8 @@ def own_server(local_directory: Path, tmp_path: Path) -> Iterator[Shop]:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(get_embedded_install_sql().encode())
         shop = Shop(tmp_path, url)
-        shop.add_queues({"orders": {"notify": True}, "slow": {}})
+        lease = {"visibility_timeout": 5}
+        shop.add_queues({"orders": {"notify": True, **lease}, "slow": lease})
         yield shop
         shop.stop()
 
