@@ -124,7 +124,9 @@ class Intake:
             return min(most, room) if room >= min(most, ASYNC_LIMIT // 8) else 0
         least = slots * (2 if self.estimate_s < SLOW_S else 1)
         goal = max(least, int(budget_s / self.estimate_s))
-        if self.in_hand > min(goal, most) // 2:
+        # The next batch is asked for while one is still to be done: a statement takes as long.
+        enough = most if self.settings.batch_size else MAX_BATCH * (slots + 1)
+        if self.in_hand > min(goal, enough) // 2:
             return 0
         return min(most, goal - self.in_hand)
 

@@ -27,8 +27,12 @@ log = logging.getLogger("pgmqgen.child")
 _LOOP_ENDED = 71
 """Exit status of a process whose event loop was ended by a handler: it can serve no more."""
 
-_FLUSH_AFTER_S = 0.005
+_LATEST_S = 0.025
 """A result waits at most this long for others to join its frame, unless a handler blocks."""
+_SOON_S = 0.005
+"""After this long it does not wait if there is only one more job."""
+_MANY = 10
+"""So many results do not wait for another chunk."""
 _ASYNC_FLUSH_AFTER_S = 0.001
 
 
@@ -44,6 +48,9 @@ class SyncSide:
         self._runner = runner
         self._ticket = 0  # of the handler that runs
         self.was_interrupted = False
+        self._desk = desks[0]  # of what is completed, and not reported yet
+        self._completed: list[int] = []
+        self._since = 0.0
 
     def run(self) -> None:
         """Serve until told to stop, a handler was interrupted, or the parent is gone."""
@@ -58,24 +65,37 @@ class SyncSide:
 
     def _run_chunk(self, desk: Desk, jobs: list[wire.Job]) -> None:
         states, runner = self._runner.record.states, self._runner
-        completed: list[int] = []
-        others: list[tuple[Any, ...]] = []
-        now = flushed_at = time.monotonic()
-        for job in jobs:
+        if desk is not self._desk:
+            self._report([], time.monotonic())
+            self._desk = desk
+        now = time.monotonic()
+        if not self._completed:
+            self._since = now
+        for left, job in zip(range(len(jobs) - 1, -1, -1), jobs, strict=True):
             result = self._run_job(desk, job) if runner.start(job, now) else Vetoed(0.0)
             now = time.monotonic()
             if isinstance(result, Completed):
-                completed.append(job[0])
+                self._completed.append(job[0])
                 states[job[1]] = progress.DONE
+                if self._is_to_report(left, now - self._since):
+                    self._report([], now)
             else:
-                others.append(wire.pack_result(job[0], result))
-            if others or now - flushed_at > _FLUSH_AFTER_S:
-                self._report(desk, completed, others, now - flushed_at)
-                completed, others, flushed_at = [], [], now
-            if self.was_interrupted:
-                break  # what it has left half done may trouble the next one
-        if completed:
-            self._report(desk, completed, others, now - flushed_at)
+                self._report([wire.pack_result(job[0], result)], now)
+            if self.was_interrupted:  # what it has left half done may trouble the next one
+                self._report([], now)
+                return
+
+    def _is_to_report(self, left: int, elapsed_s: float) -> bool:
+        """Whether the parent should hear now of what is completed; left: jobs of the chunk.
+
+        Each time it wakes, which takes the processor from a handler. It must in time to send more.
+        """
+        if elapsed_s > _LATEST_S:
+            return True
+        if left == 0 and len(self._completed) >= _MANY:
+            return True
+        may = left == 0 or (left == 1 and elapsed_s > _SOON_S)
+        return may and left + self._frames.waiting() < 2
 
     def _run_job(self, desk: Desk, job: wire.Job) -> Result:
         loaded = self._runner.load(desk, job)
@@ -97,11 +117,12 @@ class SyncSide:
             return self._runner.time_out(message, desk.timeout_s, describe(error).traceback)
         return self._runner.close(message, context, error)
 
-    def _report(
-        self, desk: Desk, completed: list[int], others: list[tuple[Any, ...]], seconds: float
-    ) -> None:
-        frame = (wire.DONE, desk.number, completed, others, seconds)
-        self._sock.sendall(wire.pack_frame(frame))
+    def _report(self, others: list[tuple[Any, ...]], now: float) -> None:
+        if self._completed or others:
+            seconds = now - self._since
+            frame = (wire.DONE, self._desk.number, self._completed, others, seconds)
+            self._sock.sendall(wire.pack_frame(frame))
+        self._completed, self._since = [], now
 
 
 class AsyncControls:

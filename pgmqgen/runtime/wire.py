@@ -6,12 +6,13 @@ cross, and both ends run the same interpreter.
 
 from __future__ import annotations
 
+import contextlib
 import marshal
 import os
 import signal
 import struct
 from collections import deque
-from socket import socket
+from socket import MSG_DONTWAIT, socket
 from typing import Any, NoReturn, cast
 
 from pgmqgen.errors import Violation
@@ -92,6 +93,13 @@ class FrameReader:
             data = self._sock.recv(RECEIVE_SIZE) or end_orphaned()
             self._frames.extend(self._buffer.feed(data))
         return self._frames.popleft()
+
+    def waiting(self) -> int:
+        """How many jobs have arrived, and are not read yet. Does not block."""
+        with contextlib.suppress(BlockingIOError):
+            data = self._sock.recv(RECEIVE_SIZE, MSG_DONTWAIT) or end_orphaned()
+            self._frames.extend(self._buffer.feed(data))
+        return sum(len(frame[2]) for frame in self._frames if frame[0] == RUN)
 
 
 def end_orphaned() -> NoReturn:

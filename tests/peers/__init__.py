@@ -1,8 +1,8 @@
 """Other queues on PostgreSQL beside pgmqgen: the same jobs, the same server, one run. `make peers`.
 
 Rounds are interleaved: in each, every contestant has its turn. For each turn it gets a fresh database
-on the embedded server, its own tables in it, and its own count of orders of 1 KB, enough for some
-seconds. They are enqueued before anything is timed; then follow VACUUM ANALYZE and CHECKPOINT. The
+on the embedded server, its own tables in it, and its own count of jobs, of 1 KB or 200 B, enough for
+some seconds. They are enqueued before anything is timed; then follow VACUUM ANALYZE and CHECKPOINT. The
 processes start, load all that they need, and begin together.
 
 Drain: timed from the moment when the first handler begins until the table has no job left that is

@@ -31,7 +31,7 @@ def main() -> None:
         folder = Path(name)
         folder.chmod(0o711)
         with local.serve(folder / "server") as url:
-            conditions = report.describe_run(url, options.rounds)
+            conditions = report.describe_run(url, options.rounds, options.size)
             _run(results, url, folder, options)
     facts = report.collect(results, conditions)
     table = report.make_table(facts)
@@ -45,6 +45,7 @@ def main() -> None:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.peers", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--size", type=int, choices=(200, 1000), default=1000, help="of a job")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the jobs of a drain")
     parser.add_argument(
         "--seconds", type=int, default=10, help="of jobs at 20/s, each round; 0: none"
@@ -52,7 +53,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="pgmqgen always runs")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument(
-        "--write", action="store_true", help="into docs/performance.md and peers.svg"
+        "--write", action="store_true", help="into docs/performance.md, and a chart beside it"
     )
     return parser.parse_args()
 
@@ -64,7 +65,7 @@ def _run(results: Sequence[Result], url: str, folder: Path, options: argparse.Na
             if result.failure:
                 continue
             name = result.contestant.name
-            stage = Stage(result.contestant, url, folder / result.contestant.program)
+            stage = Stage(result.contestant, url, folder / result.contestant.program, options.size)
             try:
                 outcome = _measure(result, stage, options)
             except StageError as error:

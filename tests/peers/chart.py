@@ -20,7 +20,7 @@ text { font: 13px system-ui, sans-serif; fill: #24292f; }
 """
 
 
-def draw(bars: Sequence[tuple[str, float]]) -> str:
+def draw(bars: Sequence[tuple[str, float]], size: str) -> str:
     """A chart of (name, jobs a second), largest first; the first of `bars` is put in colour."""
     ours = bars[0][0]
     ranked = sorted(bars, key=lambda bar: -bar[1])
@@ -33,7 +33,7 @@ def draw(bars: Sequence[tuple[str, float]]) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">',
             f"<title>Jobs a second: {escape(told)}</title>",
             f"<style>{_STYLE}</style>",
-            f'<text class="title" x="{_LABEL}" y="24">No-op jobs of 1 KB a second</text>',
+            f'<text class="title" x="{_LABEL}" y="24">No-op jobs of {size} a second</text>',
             *rows,
             "</svg>\n",
         ]

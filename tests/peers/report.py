@@ -17,11 +17,10 @@ from tests.peers.chart import draw
 from tests.peers.measure import Result
 
 _DOCS = Path(__file__).parents[2] / "docs"
-_BEGIN, _END = "<!-- peers:begin -->", "<!-- peers:end -->"
 Facts = dict[str, Any]
 
 
-def describe_run(url: str, rounds: int) -> Facts:
+def describe_run(url: str, rounds: int, size: int) -> Facts:
     """What the figures depend on."""
     with psycopg.connect(url) as connection:
         row = connection.execute("SHOW server_version").fetchone()
@@ -29,6 +28,7 @@ def describe_run(url: str, rounds: int) -> Facts:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "rounds": rounds,
+        "size": size,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "node": node.stdout.strip().removeprefix("v"),
@@ -46,7 +46,7 @@ def make_table(facts: Facts) -> str:
     """What was run, and a Markdown table of it, fastest first."""
     ranked = sorted(facts["contestants"], key=lambda each: -each["rate"])
     conditions = (
-        f"{facts['date']}, {facts['cores']} cores shared with the server, PostgreSQL "
+        f"Jobs of {_in_words(facts['size'])}, {facts['date']}, {facts['cores']} cores shared with the server, PostgreSQL "
         f"{facts['postgresql']}, Python {facts['python']}, Node {facts['node']}, "
         f"{facts['rounds']} rounds, medians (slowest to fastest round):"
     )
@@ -60,14 +60,20 @@ def write(facts: Facts) -> None:
     """Put the table between the marks in docs/performance.md, and the chart beside it."""
     path = _DOCS / "performance.md"
     text = path.read_text()
-    pattern = re.compile(f"{re.escape(_BEGIN)}.*{re.escape(_END)}", re.DOTALL)
-    section = f"{_BEGIN}\n{make_table(facts)}\n{_END}"
+    begin, end = (f"<!-- peers{facts['size']}:{which} -->" for which in ("begin", "end"))
+    chart = f"peers-{facts['size']}.svg"
+    pattern = re.compile(f"{begin}.*{end}", re.DOTALL)
+    section = f"{begin}\n![Jobs a second]({chart})\n\n{make_table(facts)}\n{end}"
     text, count = pattern.subn(lambda _: section, text)
     if count != 1:
-        raise SystemExit(f"expected `{_BEGIN}` and `{_END}` once in {path}, found {count}")
+        raise SystemExit(f"expected `{begin}` and `{end}` once in {path}, found {count}")
     path.write_text(text)
     bars = [(each["name"], each["rate"]) for each in facts["contestants"] if each["rate"]]
-    (_DOCS / "peers.svg").write_text(draw(bars))
+    (_DOCS / chart).write_text(draw(bars, _in_words(facts["size"])))
+
+
+def _in_words(size: int) -> str:
+    return f"{size // 1000} KB" if size >= 1000 else f"{size} B"
 
 
 def _facts_of(result: Result, ours: float) -> Facts:

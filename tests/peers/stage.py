@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from pgmqgen.bench.payloads import order
+from pgmqgen.bench.payloads import synthetic
 from tests.peers.contestants import OURS, Contestant
 
 _ROOT = Path(__file__).parents[2]
@@ -32,10 +32,11 @@ class StageError(Exception):
 
 
 class Stage:
-    """A contestant, a fresh database, and a folder."""
+    """A contestant, a fresh database, and a folder; size: bytes of a job's payload, about."""
 
-    def __init__(self, contestant: Contestant, url: str, folder: Path) -> None:
+    def __init__(self, contestant: Contestant, url: str, folder: Path, size: int) -> None:
         self.contestant = contestant
+        self._size = size
         self._database = "peer_" + "".join(c for c in contestant.name.lower() if c.isalnum())
         self._server = url
         self.url = url.replace("@/postgres?", f"@/{self._database}?")
@@ -154,7 +155,8 @@ class Stage:
         return os.environ | {
             "PEERS_URL": self.url,
             "PEERS_MARKS": str(self._marks),
-            "PEERS_ORDER": json.dumps(order(0)),
+            "PEERS_ORDER": synthetic(self._size)[0].decode(),
+            "PEERS_SIZE": str(self._size),
             "PYTHONPATH": str(_ROOT),
             "PGHOST": str(place["host"]),
             "PGPORT": str(place["port"]),

@@ -42,9 +42,18 @@ def test_nothing_is_leased_while_enough_is_in_hand() -> None:
     assert settled(intake(in_hand=4), 0.0095).wanted(1, 0.1) == 6
 
 
+def test_the_next_batch_of_fast_messages_is_leased_while_one_is_left() -> None:
+    assert settled(intake(in_hand=MAX_BATCH), 0.00002).wanted(1, 0.1) == MAX_BATCH
+    assert settled(intake(in_hand=MAX_BATCH + 1), 0.00002).wanted(1, 0.1) == 0
+    assert settled(intake(in_hand=2 * MAX_BATCH), 0.00002).wanted(3, 0.3) == MAX_BATCH
+
+
 def test_a_queue_may_limit_its_batches() -> None:
-    limited = Intake(number=0, settings=QueueSettings(name="q", batch_size=3))
-    assert settled(limited, 0.00002).wanted(1, 0.1) == 3
+    def limited(in_hand: int) -> Intake:
+        settings = QueueSettings(name="q", batch_size=3)
+        return settled(Intake(number=0, settings=settings, in_hand=in_hand), 0.00002)
+
+    assert [limited(in_hand).wanted(1, 0.1) for in_hand in (0, 1, 2)] == [3, 3, 0]
 
 
 def test_async_handlers_fill_the_loop_up_to_its_limit() -> None:

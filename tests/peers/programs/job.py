@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 URL = os.environ["PEERS_URL"]
+SIZE = int(os.environ["PEERS_SIZE"])
 _MARKS = os.environ["PEERS_MARKS"]
 _ORDER: dict[str, Any] = json.loads(os.environ["PEERS_ORDER"])
 _SENT = "sent "

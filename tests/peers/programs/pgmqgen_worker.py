@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pgmqgen import Worker
+from pgmqgen.bench.payloads import schema_text
 from tests.peers.programs import job
 
-_SCHEMA = Path(__file__).parents[3] / "pgmqgen" / "bench" / "order.json"
 _HANDLER = """
 from tests.peers.programs import job
 
@@ -23,7 +23,7 @@ def handle(message, context):
 
 
 def prepare() -> None:
-    schema = json.loads(_SCHEMA.read_text()) | {"x-pgmq": {"notify": True}}
+    schema = json.loads(schema_text(job.SIZE)) | {"x-pgmq": {"notify": True}}
     Path("schemas").mkdir(exist_ok=True)
     Path("schemas/orders.json").write_text(json.dumps(schema))
     _pgmqgen("generate")
@@ -35,7 +35,7 @@ def fill(count: int) -> None:
     orders = _generated("orders")
     with orders.OrdersProducer(job.URL) as producer:
         for chunk in job.chunks(count):
-            producer.send_batch([orders.Order.model_validate(order) for order in chunk])
+            producer.send_batch([_typed(order) for order in chunk])
 
 
 def send(count: int, rate: int) -> None:
@@ -43,7 +43,7 @@ def send(count: int, rate: int) -> None:
     with orders.OrdersProducer(job.URL) as producer:
 
         def send_one(order: dict[str, Any]) -> None:
-            producer.send(orders.Order.model_validate(order))
+            producer.send(_typed(order))
 
         job.send_at_rate(send_one, count, rate)
 
@@ -52,6 +52,10 @@ def work() -> None:
     registry = _generated("registry").registry
     job.wait_for_start()
     Worker(registry, database_url=job.URL, processes=2).run()
+
+
+def _typed(order: dict[str, Any]) -> Any:
+    return _generated("registry").registry["orders"].contract.payload.model_validate(order)
 
 
 def _pgmqgen(*arguments: str) -> None:
