@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from socket import socketpair
+from socket import socket, socketpair
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -164,6 +164,30 @@ def test_a_message_takes_few_calls_in_its_handlers_process() -> None:
         record.close()
     assert served == list(range(1, 51))
     assert calls / 50 < 48
+
+
+def test_results_of_messages_that_wait_are_reported_together() -> None:
+    parent, child = socketpair()
+    record = progress.Progress.create()
+    try:
+        frames = [wire.pack_frame((wire.RUN, 0, [job])) for job in jobs(100)]
+        parent.sendall(b"".join([*frames, wire.pack_frame((wire.STOP,))]))
+        side(child, record, lambda message, context: None).run()
+        child.close()
+        reports = receive(parent)
+    finally:
+        parent.close()
+        record.close()
+    assert [ticket for report in reports for ticket in report[2]] == list(range(1, 101))
+    assert len(reports) < 30
+
+
+def receive(sock: socket) -> list[wire.Frame]:
+    """All frames until the end of file."""
+    buffer, frames = wire.FrameBuffer(), []
+    while data := sock.recv(wire.RECEIVE_SIZE):
+        frames += buffer.feed(data)
+    return frames
 
 
 def side(sock: Any, record: progress.Progress, handle: Callable[..., Any]) -> SyncSide:
