@@ -14,7 +14,7 @@ Wait: a process of the contestant's own client sends 20 jobs a second, one by on
 time just before it was sent, and the handler compares that with its own. So the commit of the sender
 counts, and a poll where there is no notification. The first second is left out.
 
-Each contestant has the settings that its own documentation calls the fastest, the same for both, and
+Each contestant has settings that its own documentation recommends for throughput, as far as it says so, and
 is named with what it does not do for a job: pgmqgen decodes, validates by JSON Schema and builds
 the typed model of each order, in both measurements. One that cannot be installed or run is in the table
 with the reason. Nothing here is tested by CI: the peers are not ours.
