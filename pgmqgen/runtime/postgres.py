@@ -263,14 +263,10 @@ def _refuse_nesting(connection: psycopg.BaseConnection[Any]) -> None:
 
 
 def leave_raw(connection: AdaptContext) -> None:
-    """Make `connection` return text as bytes, and timestamptz as PostgreSQL's eight bytes.
-
-    These are signed microseconds since the start of 2000, most significant byte first.
-    """
-    for name in ("text", "timestamptz"):
+    """Make `connection` return text as bytes, and timestamptz as `read_instant` takes it."""
+    for name, of_text in (("text", _RawLoader), ("timestamptz", _InstantLoader)):
         connection.adapters.register_loader(name, ByteaBinaryLoader)
-    connection.adapters.register_loader("text", _RawLoader)
-    connection.adapters.register_loader("timestamptz", _InstantLoader)
+        connection.adapters.register_loader(name, of_text)
 
 
 def _is_unoccupied(connection: psycopg.BaseConnection[Any]) -> bool:

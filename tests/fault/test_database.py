@@ -196,13 +196,13 @@ def test_too_many_connections(own_server: Shop, local_directory: Path) -> None:
     cluster.start(data)
     worker = shop.start()
     shop.wait_for(lambda: "ready" in shop.logs())
-    _send(shop, 0, 2000)
+    _send(shop, 0, 5000)  # more than a worker has in hand
     shop.wait_for(lambda: len(_handled(shop)) > 100)
     with contextlib.ExitStack() as others:
         _take_all_connections(shop, others)
         time.sleep(1)
     freed_at = time.time()
-    shop.wait_for(lambda: len(_handled(shop)) == 2000)
+    shop.wait_for(lambda: len(_handled(shop)) == 5000)
     first = min(line.at for line in shop.ledger("begin") if line.at > freed_at)
     assert first - freed_at < _RECOVERY_S
     worker.terminate()
