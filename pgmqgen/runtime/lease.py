@@ -114,11 +114,10 @@ class LeaseStore:
         parameters["lease_s"] = settings.visibility_timeout
         floor, began = self._floors[settings.name], time.monotonic()
         parameters["floor"] = since = floor.choose(began)
-        rows = self._run(text, settings, parameters)
+        (_, acknowledged, *_, reached), *rows = self._run(text, settings, parameters)
         if quantity:
-            floor.note(since, rows[0][1], began, time.monotonic())
-        leased = [row[2:] for row in rows if row[2] is not None]
-        return rows[0][0], cast("list[Row]", leased)
+            floor.note(since, reached, began, time.monotonic())
+        return acknowledged, cast("list[Row]", rows)
 
     def lease_one(self, settings: QueueSettings, msg_id: int) -> Row | None:
         """Lease one message by its id, if it is visible."""

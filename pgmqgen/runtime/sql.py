@@ -201,7 +201,8 @@ _LATE = "interval '0.1 s'"
 _LEASED = f"""
 due AS (
     SELECT q.msg_id, q.vt, {_WEIGHT} AS weight FROM {{queue}} AS q
-    WHERE q.vt <= now() AND q.vt >= %(floor)s::timestamptz AND q.msg_id <> ALL (%(ids)s::bigint[])
+    WHERE q.vt <= now() AND q.vt >= %(floor)s::timestamptz
+        AND q.msg_id NOT IN (SELECT unnest(%(ids)s::bigint[]))
     ORDER BY q.vt LIMIT %(quantity)s
     FOR UPDATE SKIP LOCKED
 ), large AS (
@@ -216,15 +217,17 @@ due AS (
 ), leased AS (
     UPDATE {{queue}} AS q{_TAKEN}
 )
-SELECT known.*, leased.* FROM (
-    SELECT count(*), (SELECT least(max(vt), now() - {_LATE}) FROM chosen)::text FROM settled
-) AS known LEFT JOIN leased ON true
+SELECT NULL::bigint, count(*)::int, NULL::timestamptz, NULL::timestamptz, NULL::text, NULL::text,
+    (SELECT least(max(vt), now() - {_LATE}) FROM chosen)::text
+FROM settled
+UNION ALL SELECT * FROM leased
 """
 
 # Acknowledges a lane's finished messages and leases its next ones, in one commit. No row may be
-# touched twice by one statement: one whose lease has just run out is not leased again. The
-# first columns of every row are how many acknowledgements were still fenced, and from where on in the
-# order of `vt` messages may be left.
+# touched twice by one statement: one whose lease has just run out is not leased again. NOT IN makes a
+# hash of those, where <> ALL would compare each row with each of them. The first row tells how many
+# acknowledgements were still fenced, and at its end from where on in the order of `vt` messages may be
+# left; the others are leased.
 EXCHANGE = f"""
 WITH settled AS (
     DELETE FROM {{queue}} AS q WHERE {_FENCED} RETURNING q.msg_id
