@@ -63,8 +63,9 @@ def may_be_rounded(data: bytes) -> bool:
     outline = data.translate(_OUTLINE)
     if _LONG in outline:
         return True
-    if not (_NINE in outline or _TINY in outline):
-        return False  # so for all that jsonb writes
+    # No number that jsonb writes has an exponent; but a text may look like one.
+    if b"0e" not in outline or not (_NINE in outline or _TINY in outline):
+        return False
     return any(
         _starts_number(data[max(0, match.end() - 18) : match.end()])
         for match in _DOUBTFUL.finditer(outline)
@@ -107,12 +108,20 @@ def dump_json(value: Any) -> bytes:
     """
     try:
         data = orjson.dumps(value, _write_number, _JSON_ONLY)
-        # orjson writes NaN as null.
-        # The backslash alone is found at once, if there is none.
-        if (b"\\" in data and b"\\u0000" in data) or (b"null" in data and _holds_infinity(value)):
-            _refuse_flaws(value)
     except TypeError:
-        data = _dump_exact(value)
+        return _dump_exact(value)
+    _refuse_doubtful(data, value)
+    return data
+
+
+def dump_lines(values: list[Any]) -> bytes:
+    """Write JSON values like `dump_json`, a line each.
+
+    Raises InvalidMessage or TypeError if there may be one among them that `dump_json` refuses, or
+    writes in another way.
+    """
+    data = b"\n".join([orjson.dumps(value, _write_number, _JSON_ONLY) for value in values])
+    _refuse_doubtful(data, values)
     return data
 
 
@@ -142,6 +151,13 @@ def encode_each(
 def escape(step: str | int) -> str:
     """A step of a JSON pointer."""
     return str(step).replace("~", "~0").replace("/", "~1")
+
+
+def _refuse_doubtful(data: bytes, value: Any) -> None:
+    """Raise InvalidMessage if what was written as `data` holds what JSON or jsonb cannot."""
+    # The backslash alone is found at once, if there is none. orjson writes NaN as null.
+    if (b"\\" in data and b"\\u0000" in data) or (b"null" in data and _holds_infinity(value)):
+        _refuse_flaws(value)
 
 
 def _dump_exact(value: Any) -> bytes:

@@ -107,7 +107,7 @@ class SyncSide:
         try:
             self._ticket = job[0]
             returned = desk.handler(message, context)
-            if inspect.isawaitable(returned):
+            if returned is not None and inspect.isawaitable(returned):
                 error = TypeError("a sync handler returned an awaitable: define it by `async def`")
         except BaseException as raised:  # SystemExit too ends the handler, not the process
             error = raised

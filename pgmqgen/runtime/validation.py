@@ -25,6 +25,7 @@ from pgmqgen.runtime.arithmetic import EXACT_KEYWORDS
 from pgmqgen.runtime.json_text import (
     WIRE,
     dump_json,
+    dump_lines,
     encode_each,
     may_be_rounded,
     read_json,
@@ -110,14 +111,14 @@ class Contract(Generic[T]):
                 self._encode_part(payloads[start : start + _PART])
                 for start in range(0, len(payloads), _PART)
             ]
-        except (InvalidMessage, ValueError, RecursionError):
+        except (InvalidMessage, TypeError, ValueError, RecursionError):
             return encode_each(self.encode, payloads, queue=self.queue)
         return b"\n".join(parts)
 
     def _encode_part(self, payloads: Sequence[T]) -> bytes:
-        """Like `encode_batch`. Raises ValueError if there may be trouble."""
+        """Like `encode_batch`. Raises one of several errors if there may be trouble."""
         values = self._dump(self._batch_adapter, payloads)
-        data = b"\n".join(map(dump_json, values))
+        data = dump_lines(values)
         if may_be_rounded(data) or not all(map(self._validator.is_valid, values)):
             raise ValueError("to be encoded one by one")
         return data
