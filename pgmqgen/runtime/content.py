@@ -18,7 +18,8 @@ def load_content(connector: Connector, statement: bytes, job: wire.Job) -> wire.
     has brought. Raises ConnectionError if there is no connection, InvalidMessage for a message that
     PostgreSQL cannot give, DatabaseError for other trouble.
     """
-    msg_id, read_count = job[2:4]
+    ticket, index, attempt, row = job
+    msg_id, read_count = row[:2]
     try:
         connection = connector.connect(application_name="pgmqgen large message")
     except DatabaseError as error:
@@ -36,4 +37,4 @@ def load_content(connector: Connector, statement: bytes, job: wire.Job) -> wire.
     if not rows:
         return None
     headers, raw = rows[0]
-    return (*job[:7], headers, raw or b"null")
+    return ticket, index, attempt, (*row[:5], headers, raw or b"null")

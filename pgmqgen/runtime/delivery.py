@@ -10,6 +10,7 @@ import orjson
 
 from pgmqgen.errors import Violation
 from pgmqgen.runtime.outcome import Archive, DeadLetter, Failure, Reason
+from pgmqgen.runtime.wire import Row
 
 SUSPECT_AFTER = 2
 """From the lease after this many unexplained ends on, a message is leased alone."""
@@ -111,7 +112,7 @@ class Delivery:
     """A leased message in this worker's hands.
 
     number: of its queue in this worker
-    headers, raw: JSON text; `raw` is None of a large message, whose handler's process loads both
+    row: what was leased; None once it is handled
     size: bytes that headers and payload take here, or count as
     lease_until, limit_at: monotonic clock in seconds; limit_at 0 means start plus time limit
     ticket, index: name it to the child, and its entry in the progress record
@@ -125,10 +126,7 @@ class Delivery:
     msg_id: int
     read_ct: int
     account: Account
-    enqueued_at: bytes
-    visible_at: bytes
-    headers: bytes | None
-    raw: bytes | None
+    row: Row | None
     lease_until: float
     size: int = 0
     ticket: int = 0

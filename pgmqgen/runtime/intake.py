@@ -90,7 +90,7 @@ class Intake:
         if not self.acks:
             self.acked_since = now
         for delivery in deliveries:
-            delivery.headers = delivery.raw = None  # not wanted any more
+            delivery.row = None  # not wanted any more
         self.acks += deliveries
 
     def drop(self, delivery: Delivery) -> bool:

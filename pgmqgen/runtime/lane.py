@@ -30,7 +30,7 @@ from pgmqgen.runtime.watchdog import Wait
 log = logging.getLogger("pgmqgen.worker")
 
 _SOLO_S = 0.001
-_BUSY_S = 0.02
+_BUSY_S = 0.05
 _IDLE_S = 0.25
 _REST_S = 1.0
 _FIRST_PAUSE_S = 0.1

@@ -30,6 +30,7 @@ from pgmqgen.runtime.outcome import (
 )
 from pgmqgen.runtime.session import Session
 from pgmqgen.runtime.watchdog import Wait
+from pgmqgen.runtime.wire import Row
 
 # Index scans, in the order of the index, whatever the statistics say: they are of no use on a queue's
 # table.
@@ -39,10 +40,6 @@ _SETTINGS = {
     "timezone": "UTC",
     "datestyle": "ISO",
 }
-
-Row = tuple[int, int, bytes, bytes, bytes | None, bytes | None, bytes | None]
-"""msg_id, read_ct, enqueued_at and vt as `read_instant` reads them, what earlier leases recorded, headers,
-message; without the last two if it is large"""
 
 NO_TABLE = frozenset({"42P01", "3F000"})
 """SQLSTATEs of a table, or its schema, that is not there."""

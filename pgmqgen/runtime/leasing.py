@@ -14,12 +14,13 @@ from pgmqgen.runtime.delivery import SUSPECT_AFTER, Account, Delivery, count_lea
 from pgmqgen.runtime.dispatch import AHEAD_S
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.intake import Intake
-from pgmqgen.runtime.lease import LeaseStore, Row
+from pgmqgen.runtime.lease import LeaseStore
 from pgmqgen.runtime.outcome import Failure, Release
 from pgmqgen.runtime.settling import Settling
 from pgmqgen.runtime.shift import Shift
 from pgmqgen.runtime.slots import Slot
 from pgmqgen.runtime.sql import LARGE
+from pgmqgen.runtime.wire import Row
 
 log = logging.getLogger("pgmqgen.worker")
 
@@ -153,17 +154,14 @@ class Leasing:
         return [
             Delivery(
                 number=number,
-                msg_id=msg_id,
-                read_ct=read_ct,
-                account=account_of(read_ct, recorded),
-                enqueued_at=enqueued_at,
-                visible_at=visible_at,
-                headers=headers,
-                raw=raw,
-                size=LARGE if raw is None else len(raw) + len(headers or b""),
+                msg_id=row[0],
+                read_ct=row[1],
+                account=account_of(row[1], row[4]),
+                row=row,
                 lease_until=lease_until,
+                size=_size(row),
             )
-            for msg_id, read_ct, enqueued_at, visible_at, recorded, headers, raw in rows
+            for row in rows
         ]
 
     def _account_reader(self, settings: QueueSettings) -> Callable[[int, bytes | None], Account]:
@@ -175,10 +173,11 @@ class Leasing:
         deliveries.sort(key=_by_id)
         intake.take(deliveries)
         for delivery in deliveries:
-            if delivery.account.final is not None:
+            account = delivery.account
+            if account.final is not None:
                 intake.part([delivery])
-                intake.decided.append((delivery, delivery.account.final))
-            elif delivery.account.unexplained < SUSPECT_AFTER:
+                intake.decided.append((delivery, account.final))
+            elif account.unexplained < SUSPECT_AFTER:
                 intake.backlog.append(delivery)
             else:
                 self._suspect(intake, delivery)
@@ -226,6 +225,14 @@ class Leasing:
         self._shift.count(intake.settings.name, "lease_lost")
         delivery.lost = True
         return True
+
+
+def _size(row: Row) -> int:
+    """Bytes of headers and payload, or what they count as."""
+    *_, headers, raw = row
+    if raw is None:
+        return LARGE
+    return len(raw) + len(headers) if headers else len(raw)
 
 
 _by_id = attrgetter("msg_id")

@@ -48,16 +48,18 @@ class _NoControls:
 def parent_message(plan: Plan, delivery: Delivery) -> Message[Any]:
     """The message of a delivery, for a hook in the parent."""
     name = plan.settings[delivery.number].name
-    raw = delivery.raw or b"null"  # a large one is not here
+    assert delivery.row is not None
+    msg_id, read_count, enqueued_at, visible_at, _, headers, raw = delivery.row
+    raw = raw or b"null"  # a large one is not here
     return Message(
-        id=delivery.msg_id,
+        id=msg_id,
         queue=name,
         payload=_payload(plan.registry[name], raw),
         attempt=delivery.account.attempt,
-        read_count=delivery.read_ct,
-        enqueued_at=delivery.enqueued_at,
-        visible_at=delivery.visible_at,
-        headers=delivery.headers,
+        read_count=read_count,
+        enqueued_at=enqueued_at,
+        visible_at=visible_at,
+        headers=headers,
         raw=raw,
         controls=_NoControls(),
         ticket=0,

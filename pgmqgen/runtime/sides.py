@@ -33,6 +33,8 @@ _SOON_S = 0.005
 """After this long it does not wait if there is only one more job."""
 _MANY = 10
 """So many results do not wait for another chunk."""
+_COLD_S = 0.001
+"""After a handler that took so long, the next messages are decoded together."""
 _ASYNC_FLUSH_AFTER_S = 0.001
 
 
@@ -51,6 +53,7 @@ class SyncSide:
         self._desk = desks[0]  # of what is completed, and not reported yet
         self._completed: list[int] = []
         self._since = 0.0
+        self._is_cold = False
 
     def run(self) -> None:
         """Serve until told to stop, a handler was interrupted, or the parent is gone."""
@@ -72,8 +75,13 @@ class SyncSide:
         if not self._completed:
             self._since = now
         for left, job in zip(range(len(jobs) - 1, -1, -1), jobs, strict=True):
+            if self._is_cold:
+                runner.decode_ahead(desk, jobs[-1 - left :])
+                now = time.monotonic()
+            began = now
             result = self._run_job(desk, job) if runner.start(job, now) else Vetoed(0.0)
             now = time.monotonic()
+            self._is_cold = now - began > _COLD_S
             if isinstance(result, Completed):
                 self._completed.append(job[0])
                 states[job[1]] = progress.DONE
@@ -191,7 +199,7 @@ class AsyncSide:
         result: Message[Any] | Result = Vetoed(0.0)
         if self._runner.start(job, time.monotonic()):
             loaded: wire.Job | Result = job
-            if job[8] is None:  # other handlers go on meanwhile
+            if job[3][6] is None:  # other handlers go on meanwhile
                 loaded = await asyncio.to_thread(self._runner.load, desk, job)
             result = self._runner.open(desk, loaded) if isinstance(loaded, tuple) else loaded
         if isinstance(result, Message):

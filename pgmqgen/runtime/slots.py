@@ -143,19 +143,8 @@ class Slot:
             losses[index] = 0
             delivery.ticket, delivery.index = ticket, index
             held[ticket] = delivery
-            jobs.append(
-                (
-                    ticket,
-                    index,
-                    delivery.msg_id,
-                    delivery.read_ct,
-                    delivery.account.attempt,
-                    delivery.enqueued_at,
-                    delivery.visible_at,
-                    delivery.headers,
-                    delivery.raw,
-                )
-            )
+            assert delivery.row is not None
+            jobs.append((ticket, index, delivery.account.attempt, delivery.row))
         channel.load_s += sum([delivery.cost_s for delivery in deliveries])
         self._next_ticket += len(deliveries)
         channel.send((wire.RUN, number, jobs))

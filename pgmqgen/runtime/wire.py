@@ -41,9 +41,12 @@ DONE = 5  # (DONE, queue number, [ticket that completed, ...], [packed result, .
 # Child to parent and back, on the control socket
 CONTROL = 6  # (CONTROL, verb, ticket, seconds) -> (CONTROL, whether it was applied)
 
-Job = tuple[int, int, int, int, int, bytes, bytes, bytes | None, bytes | None]
-"""ticket, progress index, msg_id, read_ct, attempt, enqueued_at, vt, headers, message; without the
-message, and so without the headers, if it is large"""
+Row = tuple[int, int, bytes, bytes, bytes | None, bytes | None, bytes | None]
+"""What a lease returns: msg_id, read_ct, enqueued_at and vt as `read_instant` reads them, what earlier
+leases recorded, headers, message; without the last two if it is large"""
+
+Job = tuple[int, int, int, Row]
+"""ticket, progress index, attempt, what was leased"""
 
 
 def pack_frame(frame: Frame) -> bytes:

@@ -124,16 +124,18 @@ class _NoControls:
 
 def as_message(delivery: Delivery) -> Message[Any]:
     """What a handler gets, as far as it matters to its acknowledgement."""
+    assert delivery.row is not None
+    _, _, enqueued_at, visible_at, _, headers, raw = delivery.row
     return Message(
         id=delivery.msg_id,
         queue="orders",
         payload=None,
         attempt=delivery.account.attempt,
         read_count=delivery.read_ct,
-        enqueued_at=delivery.enqueued_at,
-        visible_at=delivery.visible_at,
-        headers=delivery.headers,
-        raw=delivery.raw or b"",
+        enqueued_at=enqueued_at,
+        visible_at=visible_at,
+        headers=headers,
+        raw=raw or b"",
         controls=_NoControls(),
         ticket=0,
     )

@@ -326,17 +326,14 @@ class Machine(RuleBasedStateMachine):
         return [*dict.fromkeys([first, *(_picked(remembered, pick) for pick in chosen[1:])])]
 
     def _take(self, worker: int, row: Row) -> None:
-        msg_id, read_ct, enqueued_at, visible_at, recorded, headers, raw = row
+        msg_id, read_ct, _, _, recorded, _, raw = row
         (message,) = (each for each in self.messages if each.id == msg_id)
         delivery = Delivery(
             number=0,
             msg_id=msg_id,
             read_ct=read_ct,
             account=read_account(read_ct, recorded),
-            enqueued_at=enqueued_at,
-            visible_at=visible_at,
-            headers=headers,
-            raw=raw,
+            row=row,
             lease_until=0.0,
         )
         lease = message.take(worker, delivery)

@@ -274,16 +274,13 @@ def test_a_finished_message_whose_lease_has_just_run_out_is_not_leased_again(
 
 def lease(store: LeaseStore, settings: QueueSettings) -> Delivery:
     _, rows = store.exchange(settings, [], [], 1, ROOM)
-    msg_id, read_ct, enqueued_at, visible_at, _, headers, raw = rows[0]
+    msg_id, read_ct, *_ = row = rows[0]
     return Delivery(
         number=0,
         msg_id=msg_id,
         read_ct=read_ct,
         account=Account(0, 0, 0),
-        enqueued_at=enqueued_at,
-        visible_at=visible_at,
-        headers=headers,
-        raw=raw,
+        row=row,
         lease_until=0,
     )
 

@@ -17,8 +17,7 @@ def intake(**state: object) -> Intake:
 
 def delivery(*, size: int) -> Delivery:
     return Delivery(
-        number=0, msg_id=7, read_ct=2, account=Account(0, 0, 1), enqueued_at=b"", visible_at=b"",
-        headers=None, raw=b"{}", lease_until=0, size=size,
+        number=0, msg_id=7, read_ct=2, account=Account(0, 0, 1), row=None, lease_until=0, size=size,
     )  # fmt: skip
 
 
