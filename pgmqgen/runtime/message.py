@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pgmqgen.runtime.instant import read_instant
 from pgmqgen.runtime.json_text import read_leniently
+
+if TYPE_CHECKING:
+    from pgmqgen.runtime.wire import Row
 
 T = TypeVar("T")
 
@@ -38,57 +41,49 @@ class Controls(Protocol):
 class Message(Generic[T]):
     """One delivery of one message.
 
-    id: pgmq's `msg_id`
     queue: name of the queue
     payload: the typed payload
     attempt: number of this attempt, 1 for the first; a lease that was given back spends none
-    read_count: pgmq's `read_ct`: how often the message was leased, this time included
-    raw: the payload's JSON text
     settled: whether `delete` or `archive` has already disposed of the message
     """
 
-    __slots__ = (
-        "_controls", "_enqueued_at", "_headers", "_ticket", "_visible_at",
-        "attempt", "id", "payload", "queue", "raw", "read_count", "settled",
-    )  # fmt: skip
+    __slots__ = ("_controls", "_row", "_ticket", "attempt", "payload", "queue", "settled")
 
     def __init__(
-        self,
-        *,
-        id: int,  # noqa: A002 - the public name of the field
-        queue: str,
-        payload: T,
-        attempt: int,
-        read_count: int,
-        enqueued_at: bytes,
-        visible_at: bytes,
-        headers: bytes | None,
-        raw: bytes,
-        controls: Controls,
-        ticket: int,
+        self, row: Row, *, queue: str, payload: T, attempt: int, controls: Controls, ticket: int
     ) -> None:
-        self.id = id
+        self._row = row
         self.queue = queue
         self.payload = payload
         self.attempt = attempt
-        self.read_count = read_count
-        self.raw = raw
-        self._enqueued_at = enqueued_at
-        self._visible_at = visible_at
-        self._headers = headers
         self._controls = controls
         self._ticket = ticket
         self.settled = False
 
     @property
+    def id(self) -> int:
+        """pgmq's `msg_id`."""
+        return self._row[0]
+
+    @property
+    def read_count(self) -> int:
+        """pgmq's `read_ct`: how often the message was leased, this time included."""
+        return self._row[1]
+
+    @property
+    def raw(self) -> bytes:
+        """The payload's JSON text."""
+        return self._row[6] or b"null"  # a large one that could not be loaded
+
+    @property
     def enqueued_at(self) -> datetime:
         """When the message was sent (aware, UTC)."""
-        return read_instant(self._enqueued_at)
+        return read_instant(self._row[2])
 
     @property
     def visible_at(self) -> datetime:
         """When the lease taken for this delivery runs out, unless extended (aware, UTC)."""
-        return read_instant(self._visible_at)
+        return read_instant(self._row[3])
 
     @property
     def headers(self) -> dict[str, Any]:
@@ -97,7 +92,7 @@ class Message(Generic[T]):
         Those that are not an object stand under the key `x-pgmqgen-headers`, and so does the text
         of what is nested too deeply to be read.
         """
-        return read_headers(self._headers)
+        return read_headers(self._row[5])
 
     def delete(self) -> bool:
         """Delete the message now, before the handler returns.

@@ -49,18 +49,12 @@ def parent_message(plan: Plan, delivery: Delivery) -> Message[Any]:
     """The message of a delivery, for a hook in the parent."""
     name = plan.settings[delivery.number].name
     assert delivery.row is not None
-    msg_id, read_count, enqueued_at, visible_at, _, headers, raw = delivery.row
-    raw = raw or b"null"  # a large one is not here
+    raw = delivery.row[6] or b"null"  # a large one is not here
     return Message(
-        id=msg_id,
+        delivery.row,
         queue=name,
         payload=_payload(plan.registry[name], raw),
         attempt=delivery.account.attempt,
-        read_count=read_count,
-        enqueued_at=enqueued_at,
-        visible_at=visible_at,
-        headers=headers,
-        raw=raw,
         controls=_NoControls(),
         ticket=0,
     )

@@ -48,6 +48,7 @@ _AHEAD = 10
 """Most payloads that wait decoded, each of text of at most so many bytes."""
 _AHEAD_BYTES = 65_536
 _MISSING = object()
+_COMPLETED, _SETTLED = Completed(), Settled()
 _MOST_ERRORS = 100
 _ERROR_LENGTH = 1_000
 
@@ -185,11 +186,11 @@ class Runner:
 
     def close(self, message: Message[Any], context: Context, error: BaseException | None) -> Result:
         """Turn the end of a handler into a result, through the hooks."""
-        result = Completed() if error is None else self._fail(message, error)
+        result = _COMPLETED if error is None else self._fail(message, error)
         if self._after:
             call_hook(self._hooks, "after_handle", message, result)
         is_settled = message.settled or (error is None and context.acknowledged)
-        return Settled() if is_settled else result
+        return _SETTLED if is_settled else result
 
     def _fail(self, message: Message[Any], error: BaseException) -> Completed | Failed:
         decided = call_hook(self._hooks, "on_error", error, message)
@@ -223,17 +224,11 @@ class Runner:
 
     def _message(self, desk: Desk, job: wire.Job, payload: Any) -> Message[Any]:
         ticket, _, attempt, row = job
-        msg_id, read_count, enqueued_at, visible_at, _, headers, _ = row
         return Message(
-            id=msg_id,
+            row,
             queue=desk.name,
             payload=payload,
             attempt=attempt,
-            read_count=read_count,
-            enqueued_at=enqueued_at,
-            visible_at=visible_at,
-            headers=headers,
-            raw=_raw(job),
             controls=self._controls,
             ticket=ticket,
         )

@@ -125,17 +125,11 @@ class _NoControls:
 def as_message(delivery: Delivery) -> Message[Any]:
     """What a handler gets, as far as it matters to its acknowledgement."""
     assert delivery.row is not None
-    _, _, enqueued_at, visible_at, _, headers, raw = delivery.row
     return Message(
-        id=delivery.msg_id,
+        delivery.row,
         queue="orders",
         payload=None,
         attempt=delivery.account.attempt,
-        read_count=delivery.read_ct,
-        enqueued_at=enqueued_at,
-        visible_at=visible_at,
-        headers=headers,
-        raw=raw or b"",
         controls=_NoControls(),
         ticket=0,
     )

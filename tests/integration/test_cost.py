@@ -109,7 +109,7 @@ def test_a_batch_of_leases_and_acknowledgements_is_one_round_trip(
         store.close()
     batches = len(ORDERS) // BATCH
     assert spent.answers == batches + 1
-    assert (spent.received - SIZE) / len(ORDERS) < 75
+    assert (spent.received - SIZE) / len(ORDERS) < 68
     assert spent.sent / len(ORDERS) < 10
 
 
@@ -178,7 +178,7 @@ def test_a_message_takes_few_calls_in_its_handlers_process() -> None:
         child.close()
         record.close()
     assert served == list(range(1, 51))
-    assert calls / 50 < 48
+    assert calls / 50 < 43
 
 
 def test_results_of_messages_that_wait_are_reported_together() -> None:

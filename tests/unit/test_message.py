@@ -37,11 +37,9 @@ def message(
     headers: bytes | None = None,
     at: bytes = b"2026-01-02 03:04:05+00",
 ) -> Message[Any]:
-    return Message(
-        id=1, queue="orders", payload={"id": 7}, attempt=2, read_count=3, enqueued_at=instant_of(at),
-        visible_at=instant_of(at), headers=headers, raw=b'{"id": 7}', controls=controls or Controls(True),
-        ticket=9,
-    )  # fmt: skip
+    row = (1, 3, instant_of(at), instant_of(at), None, headers, b'{"id": 7}')
+    controls = controls or Controls(True)
+    return Message(row, queue="orders", payload={"id": 7}, attempt=2, controls=controls, ticket=9)
 
 
 @pytest.mark.parametrize(
