@@ -162,13 +162,15 @@ def test_a_worker_is_a_worker_in_a_thread_too(shop: Shop) -> None:
     shop.add_queues({"orders": {}})
     shop.send("orders", [{"id": 1, "do": "pass"}])
     (shop.folder / "main.py").write_text(
-        "import json, sys, threading, time\n"
+        "import json, os, pathlib, sys, threading, time\n"
         "from shop.registry import registry\n"
         "from pgmqgen import Worker\n"
         "worker = Worker(registry, **json.loads(sys.argv[1]))\n"
         "thread = threading.Thread(target=worker.run)\n"
         "thread.start()\n"
-        "time.sleep(2)\n"
+        "ledger = pathlib.Path(os.environ['LEDGER'])\n"
+        "while not ledger.exists() or '\"end\"' not in ledger.read_text():\n"
+        "    time.sleep(0.05)\n"
         "worker.stop()\n"
         "thread.join()\n"
     )
