@@ -46,12 +46,13 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The session's server: a URL of its maintenance database, without pgmq."""
-    with _server_directory() as directory, local.serve(directory) as url:
+    with server_directory() as directory, local.serve(directory) as url:
         yield url
 
 
 @contextmanager
-def _server_directory() -> Iterator[Path]:
+def server_directory() -> Iterator[Path]:
+    """Folder of a server; both are gone after the block, or once this process has ended."""
     directory = Path(tempfile.mkdtemp(prefix="pgmqgen-"))
     directory.chmod(0o711)
     watch = subprocess.Popen(
@@ -107,7 +108,7 @@ def _database(server_url: str, name: str) -> str:
 @pytest.fixture
 def local_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Folder of an embedded server of the test's own, for it and for the commands it runs."""
-    with _server_directory() as directory:
+    with server_directory() as directory:
         monkeypatch.setenv(local.DIRECTORY_VARIABLE, str(directory))
         yield directory
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pgmqgen.admin import migrate
 from pgmqgen.admin.finding import Finding
 from pgmqgen.admin.holders import find_holders
-from pgmqgen.admin.tables import check_ids, check_table, dead_rows, read_tables
+from pgmqgen.admin.quoting import name as quoted
+from pgmqgen.admin.tables import Table, check_ids, check_table, dead_rows, read_tables
 from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime.postgres import keeps_session, translating_errors
 from pgmqgen.runtime.sql import table
@@ -22,6 +23,8 @@ PATIENCE_S = 60.0
 """For how long a transaction may be open before it is named."""
 
 _COUNTED = 10_000
+_INSUFFICIENT_PRIVILEGE = "42501"
+_SEES_ALL = "SELECT pg_has_role('pg_read_all_stats', 'USAGE'), current_user::text"
 _AUTOVACUUM = "SELECT current_setting('autovacuum')::bool, current_setting('track_counts')::bool"
 
 
@@ -31,12 +34,28 @@ def examine(
     """All findings, problems first. Nothing is changed. Raises DatabaseError."""
     with translating_errors():
         found = [
-            *_check_migration(connection, registry),
+            *_as_far_as_allowed("migrations", _check_migration(connection, registry)),
             *_check_server(connection),
-            *_check_tables(connection, registry, patience_s),
-            *_count_dead_letters(connection, registry),
+            *_as_far_as_allowed("tables", _check_tables(connection, registry, patience_s)),
+            *_as_far_as_allowed("ids", _check_ids(connection, registry)),
+            *_as_far_as_allowed("dead letters", _count_dead_letters(connection, registry)),
         ]
     return sorted(found, key=lambda finding: finding.level != "problem")
+
+
+def _as_far_as_allowed(checked: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    try:
+        with translating_errors():
+            yield from findings
+    except DatabaseError as error:
+        if error.sqlstate != _INSUFFICIENT_PRIVILEGE:
+            raise
+        yield Finding(
+            code="denied",
+            text=f"the check of {checked} was not finished: {error.message}",
+            help="connect as the owner of the queues, or as a member of pg_monitor",
+            level="note",
+        )
 
 
 def _check_migration(connection: Connection, registry: Registry) -> Iterator[Finding]:
@@ -66,6 +85,14 @@ def _check_server(connection: Connection) -> Iterator[Finding]:
             text="autovacuum is off for the whole server",
             help="set autovacuum = on and track_counts = on",
         )
+    sees_all, role = connection.execute(_SEES_ALL).fetchone() or (False, "")
+    if not sees_all:
+        yield Finding(
+            code="denied",
+            text=f"role `{role}` does not see other users' transactions, nor standbys",
+            help=f"GRANT pg_monitor TO {quoted(role)}",
+            level="note",
+        )
     if not keeps_session(connection):
         yield Finding(
             code="pooler",
@@ -78,12 +105,21 @@ def _check_server(connection: Connection) -> Iterator[Finding]:
 def _check_tables(
     connection: Connection, registry: Registry, patience_s: float
 ) -> Iterator[Finding]:
-    queues = {spec.name for spec in registry.values()}
-    tables = read_tables(connection, queues | {spec.settings.dlq for spec in registry.values()})
-    yield from find_holders(connection, dead_rows(tables), patience_s)
+    tables = _read_tables(connection, registry)
+    held = any(each.is_dead and each.is_held for each in tables)
+    yield from find_holders(connection, dead_rows(tables), patience_s, held=held)
     for each in tables:
         yield from check_table(each)
+
+
+def _check_ids(connection: Connection, registry: Registry) -> Iterator[Finding]:
+    for each in _read_tables(connection, registry):
         yield from check_ids(connection, each)
+
+
+def _read_tables(connection: Connection, registry: Registry) -> list[Table]:
+    queues = {spec.name for spec in registry.values()}
+    return read_tables(connection, queues | {spec.settings.dlq for spec in registry.values()})
 
 
 def _count_dead_letters(connection: Connection, registry: Registry) -> Iterator[Finding]:

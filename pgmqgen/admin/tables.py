@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,11 +17,17 @@ if TYPE_CHECKING:
 DEAD_ROWS = 50_000
 """Dead rows of a queue that autovacuum should not have left, if most of its rows are dead."""
 
+_OVERDUE_MIN = 10
+"""Minutes since the last vacuum, from which on autovacuum is behind with such a table."""
+_DEAD_A_MESSAGE = 4
+"""Dead rows that a message may leave: one for each lease and one for its end."""
+
 _PGMQ_TRIGGER = "trigger_notify_queue_insert_listeners"
 
 _TABLES = f"""
-SELECT wanted.queue, stat.n_live_tup, stat.n_dead_tup,
-    greatest(stat.last_vacuum, stat.last_autovacuum),
+SELECT wanted.queue, coalesce(n_live_tup, 0), coalesce(n_dead_tup, 0),
+    coalesce(n_ins_since_vacuum, 0), vacuumed_at,
+    coalesce(vacuumed_at < now() - interval '{_OVERDUE_MIN} minutes', true),
     coalesce(class.reloptions @> '{{autovacuum_enabled=false}}'
         OR class.reloptions @> '{{autovacuum_enabled=off}}', false),
     array(SELECT attname::text FROM pg_attribute
@@ -34,6 +40,7 @@ SELECT wanted.queue, stat.n_live_tup, stat.n_dead_tup,
 FROM unnest(%s::text[], %s::text[]) AS wanted (queue, name)
 JOIN pg_class AS class ON class.oid = to_regclass(wanted.name)
 LEFT JOIN pg_stat_all_tables AS stat ON stat.relid = class.oid
+CROSS JOIN greatest(last_vacuum, last_autovacuum) AS vacuumed_at
 ORDER BY wanted.queue
 """
 
@@ -42,16 +49,19 @@ ORDER BY wanted.queue
 class Table:
     """What PostgreSQL knows of a queue's table.
 
+    sent: messages since the last vacuum; is_overdue: for another one
     columns: their names; indexed: first columns of its valid indexes
     """
 
     queue: str
     live: int
     dead: int
+    sent: int
     vacuumed_at: datetime | None
+    is_overdue: bool
     autovacuum_off: bool
-    columns: frozenset[str]
-    indexed: frozenset[str]
+    columns: Sequence[str]
+    indexed: Sequence[str]
     has_pgmq_trigger: bool
 
     @property
@@ -59,15 +69,22 @@ class Table:
         """As it stands in SQL."""
         return table("q", self.queue)
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether more of it is dead than should be."""
+        return self.dead > max(DEAD_ROWS, self.live) and (self.is_overdue or self.is_held)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it has more dead rows than can have come since the last vacuum."""
+        return not self.is_overdue and self.dead > _DEAD_A_MESSAGE * self.sent
+
 
 def read_tables(connection: Connection, queues: Iterable[str]) -> list[Table]:
     """The tables of those queues that there are."""
     names = sorted(queues)
     rows = connection.execute(_TABLES.encode(), [names, [table("q", name) for name in names]])
-    return [
-        Table(queue, live or 0, dead or 0, at, off, frozenset(columns), frozenset(indexed), trigger)
-        for queue, live, dead, at, off, columns, indexed, trigger in rows
-    ]
+    return [Table(*row) for row in rows]
 
 
 def check_table(each: Table) -> Iterator[Finding]:
@@ -79,7 +96,7 @@ def check_table(each: Table) -> Iterator[Finding]:
             text=f"queue `{queue}` has no column `headers`: its pgmq is older than 1.5",
             help="upgrade pgmq; until then nothing is recorded of attempts and failures",
         )
-    for column in sorted({"vt", "msg_id"} - each.indexed):
+    for column in sorted({"vt", "msg_id"}.difference(each.indexed)):
         yield Finding(
             code="missing-index",
             text=f"queue `{queue}` has no index on `{column}`: each statement reads all of it",
@@ -98,7 +115,7 @@ def check_table(each: Table) -> Iterator[Finding]:
             text=f"autovacuum is off for queue `{queue}`",
             help=f"ALTER TABLE {each.name} RESET (autovacuum_enabled)",
         )
-    if each.dead > DEAD_ROWS and each.dead > each.live:
+    if each.is_dead:
         yield _dead_rows(each)
 
 
@@ -124,12 +141,15 @@ def check_ids(connection: Connection, each: Table) -> Iterator[Finding]:
 
 def _dead_rows(each: Table) -> Finding:
     when = f"{each.vacuumed_at:%Y-%m-%d %H:%M}" if each.vacuumed_at else "never"
+    vacuum = f"VACUUM ANALYZE {each.name}"
     return Finding(
         code="dead-rows",
         text=f"queue `{each.queue}` has {each.dead} dead rows beside {each.live} messages "
         f"(last vacuumed: {when})",
-        help=f"end what holds them, if it is named here, then VACUUM ANALYZE {each.name}",
-        details={"dead": each.dead, "live": each.live},
+        help=f"autovacuum is behind, raise autovacuum_vacuum_cost_limit; until then: {vacuum}"
+        if each.is_overdue
+        else f"end what holds them, if it is named here, then: {vacuum}",
+        details={"dead": each.dead, "live": each.live, "held": each.is_held},
     )
 
 

@@ -14,9 +14,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgmqgen import local
 from pgmqgen.local import cluster
-from pgmqgen.local.programs import give_to_server, run
+from pgmqgen.local.programs import run
 from tests.fault.harness import Shop
 from tests.fault.proxy import Proxy
+from tests.fault.standby import following
 
 _RECOVERY_S = 5.0
 _END = (
@@ -257,15 +258,8 @@ def test_a_password_that_is_changed(own_server: Shop, local_directory: Path) -> 
 @pytest.fixture
 def standby(own_server: Shop, local_directory: Path) -> Iterator[Path]:
     """The data of a streaming standby of the test's server."""
-    data = local_directory / "standby" / "data"
-    primary = f"host={local_directory / 'data'} port={cluster.PORT} user=postgres"
-    data.parent.mkdir(mode=0o711)
-    give_to_server(data.parent)
-    run(data.parent, "pg_basebackup", "-D", str(data), "-d", primary, "-R", "-c", "fast")
-    (data / f".s.PGSQL.{cluster.PORT}.lock").unlink()  # it was copied
-    cluster.start(data)
-    yield data
-    cluster.stop(data)
+    with following(local_directory) as data:
+        yield data
 
 
 def test_a_failover_to_a_standby(own_server: Shop, local_directory: Path, standby: Path) -> None:

@@ -41,6 +41,7 @@ def _migrate_and_use_roles(shop: Shop, run_pgmqgen: Callable[..., Any]) -> None:
         assert done.returncode == 0, done.stderr
 
     run("postgres", "migrate", "--roles")
+    run("postgres", "doctor")
     shop.execute("CREATE ROLE works LOGIN IN ROLE pgmqgen_worker")
     shop.execute("CREATE ROLE sends LOGIN IN ROLE pgmqgen_producer")
     run("sends", "send", "Fast", '{"id": 1}')

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 import pytest
 
 from pgmqgen.admin import doctor, migrate
-from pgmqgen.admin.finding import Finding
-from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime.postgres import connect
-from pgmqgen.runtime.registry import QueueSpec, Registry
+from tests.patient import Patient, make_registry
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 FILL = """
@@ -23,39 +19,9 @@ INSERT INTO pgmq.q_orders (vt, message) SELECT now(), '1' FROM generate_series(1
 """
 
 
-def _registry(**settings: Any) -> Registry:
-    return Registry(
-        "x",
-        [QueueSpec(QueueSettings(name="orders", **settings), contract="c:c", handler="h:h")],
-    )
-
-
-@dataclass
-class Patient:
-    """A database with the queue `orders`, and a connection to make it ill."""
-
-    url: str
-    connection: psycopg.Connection
-
-    def execute(self, *statements: str) -> None:
-        for statement in statements:
-            self.connection.execute(statement.encode())
-
-    def examine(self, registry: Registry | None = None, **options: Any) -> list[Finding]:
-        with connect(self.url) as connection:
-            return doctor.examine(connection, registry or _registry(), **options)
-
-    def codes(self, registry: Registry | None = None, **options: Any) -> list[str]:
-        return [finding.code for finding in self.examine(registry, **options)]
-
-    def heal(self, finding: Finding) -> None:
-        """Do what the help says, where that is SQL."""
-        self.execute(finding.help.partition(": ")[2] or finding.help)
-
-
 @pytest.fixture
 def patient(database_url: str) -> Iterator[Patient]:
-    migrate.apply(database_url, _registry())
+    migrate.apply(database_url, make_registry())
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield Patient(database_url, connection)
 
@@ -67,17 +33,17 @@ def test_a_healthy_database(patient: Patient) -> None:
 
 def test_what_migrate_has_not_done_yet(empty_database_url: str, database_url: str) -> None:
     with connect(empty_database_url) as connection:
-        assert {f.text for f in doctor.examine(connection, _registry(notify=True))} == {
+        assert {f.text for f in doctor.examine(connection, make_registry(notify=True))} == {
             "not done yet: install pgmq 1.13.0 from SQL",
             "not done yet: create standard queue `orders`",
             "not done yet: create standard queue `orders_dlq`",
             "not done yet: create function `pgmqgen.notify_queue`",
             "not done yet: create notify trigger of queue `orders`",
         }
-    migrate.apply(database_url, _registry(notify=True))
+    migrate.apply(database_url, make_registry(notify=True))
     with connect(database_url) as connection:
-        assert doctor.examine(connection, _registry(notify=True)) == []
-        assert [f.text for f in doctor.examine(connection, _registry(kind="unlogged"))] == [
+        assert doctor.examine(connection, make_registry(notify=True)) == []
+        assert [f.text for f in doctor.examine(connection, make_registry(kind="unlogged"))] == [
             "queue `orders` is standard, not unlogged as declared; it was left as it is",
             "not done yet: drop notify trigger of queue `orders`",
             "not done yet: drop function `pgmqgen.notify_queue`",
@@ -87,7 +53,7 @@ def test_what_migrate_has_not_done_yet(empty_database_url: str, database_url: st
 def test_a_schema_that_is_no_pgmq(empty_database_url: str) -> None:
     with connect(empty_database_url) as connection:
         connection.execute("CREATE SCHEMA pgmq")
-        (finding,) = doctor.examine(connection, _registry())
+        (finding,) = doctor.examine(connection, make_registry())
     assert (finding.code, "lacks" in finding.text) == ("pgmq", True)
 
 
@@ -143,6 +109,38 @@ def test_an_open_transaction_and_the_dead_rows_that_it_holds(patient: Patient) -
     assert patient.examine(patience_s=0) == []
 
 
+def test_autovacuum_that_is_behind(patient: Patient) -> None:
+    patient.execute("ALTER TABLE pgmq.q_orders SET (autovacuum_vacuum_threshold = 2000000000)")
+    patient.execute(FILL, "DELETE FROM pgmq.q_orders", "SELECT pg_stat_force_next_flush()")
+    (finding,) = patient.examine(patience_s=0)
+    assert (finding.code, finding.details["held"]) == ("dead-rows", False)
+    assert "last vacuumed: never" in finding.text
+    patient.heal(finding)
+    assert patient.examine(patience_s=0) == []
+    patient.execute(FILL, "DELETE FROM pgmq.q_orders", "SELECT pg_stat_force_next_flush()")
+    assert patient.examine(patience_s=0) == []  # a busy queue has as many until its next vacuum
+
+
+def test_a_role_that_may_not_see_everything(patient: Patient) -> None:
+    migrate.apply(patient.url, make_registry(), "clinic")
+    roles = "clinic_worker", "clinic_producer", "nurse"
+    patient.execute("CREATE ROLE nurse LOGIN IN ROLE clinic_worker")
+    patient.execute("SELECT pgmq.send('orders', '1')")
+    nurse = Patient(patient.url.replace("postgres@", "nurse@"), patient.connection)
+    try:
+        with psycopg.connect(patient.url) as other:
+            other.execute("SELECT pg_current_xact_id()")
+            migrations, unseen, ids = found = nurse.examine(patience_s=0)
+            assert {(each.code, each.level) for each in found} == {("denied", "note")}
+            assert "role `nurse` does not see other users' transactions" in unseen.text
+            assert migrations.text.endswith("permission denied for table meta")
+            assert ids.text.endswith("permission denied for sequence q_orders_msg_id_seq")
+            patient.execute(unseen.help)
+            assert nurse.codes(patience_s=0) == ["open-transaction"]
+    finally:
+        patient.execute(*(f"DROP OWNED BY {role}; DROP ROLE {role}" for role in roles))
+
+
 def test_dead_letters_are_a_note(patient: Patient) -> None:
     patient.execute("SELECT pgmq.send_batch('orders_dlq', ARRAY['1', '2']::jsonb[])")
     (finding,) = patient.examine()
@@ -152,7 +150,7 @@ def test_dead_letters_are_a_note(patient: Patient) -> None:
 
 def test_a_pooler_is_a_note(patient: Patient) -> None:
     with connect(patient.url, pooler=True) as connection:
-        (finding,) = doctor.examine(connection, _registry())
+        (finding,) = doctor.examine(connection, make_registry())
     assert (finding.level, finding.code) == ("note", "pooler")
 
 
