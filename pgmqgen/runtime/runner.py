@@ -143,9 +143,7 @@ class Runner:
             self.record.states[job[1]] = progress.WAITING
 
     def load(self, desk: Desk, job: wire.Job) -> wire.Job | Result:
-        """A job with headers and payload, also of a large message, or the result without them."""
-        if job[3][6] is not None:
-            return job
+        """The job of a large message with its headers and payload, or the result without them."""
         from pgmqgen.runtime.content import load_content
 
         statement = sql.on_tables(sql.CONTENT, desk.name, desk.layout).encode()

@@ -106,7 +106,7 @@ class SyncSide:
         return may and left + self._frames.waiting() < 2
 
     def _run_job(self, desk: Desk, job: wire.Job) -> Result:
-        loaded = self._runner.load(desk, job)
+        loaded = job if job[3][6] is not None else self._runner.load(desk, job)
         message = self._runner.open(desk, loaded) if isinstance(loaded, tuple) else loaded
         if not isinstance(message, Message):
             return message
