@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import itertools
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pgmq.install import get_embedded_install_sql
 
+import pgmqgen
 from pgmqgen import local
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,9 +40,15 @@ rm -rf "$1"
 """
 
 
-def pytest_configure() -> None:
-    """Of a shell in the background, programs inherit to ignore Ctrl-C; those under test must not."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Of a shell in the background, programs inherit to ignore Ctrl-C; those under test must not.
+
+    They are started some thousand times: the package is compiled once, even where
+    PYTHONDONTWRITEBYTECODE would have each of them do it again.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(pgmqgen.__file__).parent, quiet=1)
 
 
 @pytest.fixture(scope="session")
