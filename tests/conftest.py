@@ -51,6 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
         compileall.compile_dir(Path(pgmqgen.__file__).parent, quiet=1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One cache for every run of mypy: what is installed is analysed once, not for each project."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "mypy"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The session's server: a URL of its maintenance database, without pgmq.
