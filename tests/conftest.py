@@ -187,7 +187,7 @@ def handle(message, context):
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_pgmqgen() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the command `pgmqgen` as a user does: in a process of its own, in the current folder."""
 
