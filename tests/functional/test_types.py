@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("types")  # one cache of mypy
-
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 EMAIL: dict[str, Any] = {
