@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import itertools
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pgmq.install import get_embedded_install_sql
 
+import pgmqgen
 from pgmqgen import local
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,15 +40,35 @@ rm -rf "$1"
 """
 
 
-def pytest_configure() -> None:
-    """Of a shell in the background, programs inherit to ignore Ctrl-C; those under test must not."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Of a shell in the background, programs inherit to ignore Ctrl-C; those under test must not.
+
+    They are started some thousand times: the package is compiled once, even where
+    PYTHONDONTWRITEBYTECODE would have each of them do it again.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(pgmqgen.__file__).parent, quiet=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One cache for every run of mypy: what is installed is analysed once, not for each project."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "mypy"))
+        yield
 
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """The session's server: a URL of its maintenance database, without pgmq."""
+    """The session's server: a URL of its maintenance database, without pgmq.
+
+    It waits for no disk: no test cuts the power, and to drop a database would take a second.
+    """
     with server_directory() as directory, local.serve(directory) as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield url
 
 
@@ -166,7 +188,7 @@ def handle(message, context):
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_pgmqgen() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the command `pgmqgen` as a user does: in a process of its own, in the current folder."""
 

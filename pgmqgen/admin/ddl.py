@@ -1,10 +1,11 @@
-"""The SQL that a migration runs; every text is idempotent and can stand in a file for psql."""
+"""The SQL that a migration runs; every text is idempotent and can stand in a file for psql.
+
+The package `pgmq` is imported only where pgmq is to be installed: with SQLAlchemy that takes a second.
+"""
 
 from __future__ import annotations
 
 from typing import Final, LiteralString
-
-from pgmq.install import get_embedded_install_sql, get_embedded_sql_version
 
 from pgmqgen.admin.quoting import literal
 from pgmqgen.queue import Kind
@@ -58,6 +59,8 @@ END $pgmqgen$;
 
 def pgmq_version() -> str:
     """Version of the pgmq that `install_pgmq` brings along."""
+    from pgmq.install import get_embedded_sql_version
+
     version: str = get_embedded_sql_version()
     return version
 
@@ -67,6 +70,8 @@ def install_pgmq() -> str:
 
     The extension is only tried there: over an installation from SQL it cannot be created.
     """
+    from pgmq.install import get_embedded_install_sql
+
     return f"""\
 DO $pgmqgen$ BEGIN
     IF to_regnamespace('pgmq') IS NOT NULL THEN

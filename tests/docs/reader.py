@@ -47,7 +47,6 @@ class Reader:
             "PATH": os.pathsep.join(map(str, places)),
             "LC_ALL": "C.UTF-8",
             "DATABASE_URL": database_url,
-            "MYPY_CACHE_DIR": str(notes.parent / "mypy"),
             "READER": str(notes / "shell"),
         }  # fmt: skip
 

@@ -15,24 +15,34 @@ from pgmqgen.memory import read_entry, write_entry
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_pgmqgen: Run) -> Path:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, run_pgmqgen: Run) -> Path:
     """A generated project that reads files of every kind."""
-    monkeypatch.chdir(tmp_path)
+    root = tmp_path_factory.mktemp("original")
     for folder in ("schemas/shared", "vendor", "own", "far"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "pgmqgen.toml").write_text(
+        (root / folder).mkdir(parents=True)
+    (root / "pgmqgen.toml").write_text(
         'templates = "own"\n[vendored]\n"https://example.com/" = "vendor"\n'
     )
-    (tmp_path / "own" / "package.py.jinja").write_text('"""Mine."""\n')
+    (root / "own" / "package.py.jinja").write_text('"""Mine."""\n')
     refs = ["shared/a.json", "https://example.com/b.json", "../far/c.json"]
     properties = {f"p{place}": {"$ref": ref} for place, ref in enumerate(refs)}
     schema = {"type": "object", "properties": properties}
-    (tmp_path / "schemas" / "q.json").write_text(json.dumps(schema))
-    (tmp_path / "schemas" / "r.json").write_text(json.dumps({"type": "object"}))
+    (root / "schemas" / "q.json").write_text(json.dumps(schema))
+    (root / "schemas" / "r.json").write_text(json.dumps({"type": "object"}))
     for path in ("schemas/shared/a.json", "vendor/b.json", "far/c.json"):
-        _write(tmp_path / path, "integer")
-    assert run_pgmqgen("generate").returncode == 0
+        _write(root / path, "integer")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        assert run_pgmqgen("generate").returncode == 0
+    return root
+
+
+@pytest.fixture
+def project(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the original, as the current folder."""
+    shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 

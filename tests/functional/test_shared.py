@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 import pytest
 
+from pgmqgen.cli.app import run
 from pgmqgen.errors import InvalidMessage
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -28,8 +29,8 @@ _MONEY = {
 
 
 class _Generated:
-    def __init__(self, folder: Path, run_pgmqgen: Run) -> None:
-        self.folder, self._run = folder, run_pgmqgen
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def write(self, schemas: dict[str, Any], config: str = "") -> None:
         """Write files and generate."""
@@ -38,8 +39,7 @@ class _Generated:
             path = self.folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(schema))
-        done = self._run("generate")
-        assert done.returncode == 0, done.stderr
+        assert run(["generate"]) == 0
 
     def load(self, name: str) -> ModuleType:
         """A module of the generated package."""
@@ -60,13 +60,11 @@ class _Generated:
 
 
 @pytest.fixture
-def generated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_pgmqgen: Run
-) -> Iterator[_Generated]:
+def generated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Generated]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     _forget_modules()
-    yield _Generated(tmp_path, run_pgmqgen)
+    yield _Generated(tmp_path)
     _forget_modules()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -37,14 +38,24 @@ EVENTS: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, run_pgmqgen: Run) -> Path:
+    root = tmp_path_factory.mktemp("original")
+    (root / "pgmqgen.toml").touch()
+    (root / "schemas").mkdir()
+    (root / "schemas" / "send_email.json").write_text(json.dumps(EMAIL))
+    (root / "schemas" / "orders.json").write_text(json.dumps(EVENTS))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        assert run_pgmqgen("generate").returncode == 0
+    return root
+
+
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_pgmqgen: Run) -> Path:
+def project(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the original, as the current folder."""
+    shutil.copytree(original, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "pgmqgen.toml").touch()
-    (tmp_path / "schemas").mkdir()
-    (tmp_path / "schemas" / "send_email.json").write_text(json.dumps(EMAIL))
-    (tmp_path / "schemas" / "orders.json").write_text(json.dumps(EVENTS))
-    assert run_pgmqgen("generate").returncode == 0
     return tmp_path
 
 
