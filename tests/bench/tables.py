@@ -23,7 +23,7 @@ from pgmqgen.local import cluster
 from tests.bench.flows import BATCH, DEFAULT, FLOWS, SETTINGS, Flow
 from tests.bench.lane import Lane
 
-_RESET = """
+RESET = """
 DROP TABLE IF EXISTS pgmq.q_bench, pgmq.a_bench;
 DELETE FROM pgmq.meta;
 SELECT pgmq.create('bench');
@@ -146,7 +146,7 @@ def fill(url: str, flow: Flow) -> None:
 
 def measure(server: Server, url: str, flow: Flow, name: str) -> Result:
     """One run on a new queue that has a setting."""
-    server.run(_RESET, SETTINGS[name])
+    server.run(RESET, SETTINGS[name])
     fill(url, flow)
     before = server.totals()
     server.run("CHECKPOINT")
