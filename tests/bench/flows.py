@@ -63,6 +63,13 @@ FLOWS = {
     "drained": Flow(
         title="drain of a backlog", tried=_FILL, size=1000, messages=60_000, backlog=True
     ),
+    "deep": Flow(
+        title="drain of a backlog",
+        tried=["vacuum scale factor 0.02", "vacuum cost delay 0", "no statistics of messages"],
+        size=200,
+        messages=1_000_000,
+        backlog=True,
+    ),
     "steady": Flow(title="steady flow", tried=_FILL + _VACUUM, size=200, messages=100_000),
     "single": Flow(
         title="steady flow, sent one by one", tried=_FILL, size=1000, messages=10_000, sent=1
@@ -82,7 +89,5 @@ FLOWS = {
         backlog=True,
         leases=4,
     ),
-    "large": Flow(
-        title="drain of a backlog", tried=_TOAST, size=LARGE, messages=8_000, backlog=True
-    ),
+    "large": Flow(title="steady flow", tried=_TOAST, size=LARGE, messages=8_000),
 }

@@ -65,8 +65,21 @@ def _delivery(row: Row) -> Delivery:
 
 
 def _texts(size: int) -> list[str]:
-    if size != LARGE:
-        return [text.decode() for text in payloads.synthetic(size)]
-    source = random.Random(0)
-    notes = [[source.randbytes(20).hex() for _ in range(150)] for _ in range(BATCH)]
-    return [json.dumps({"id": number, "notes": each}) for number, each in enumerate(notes)]
+    if size == LARGE:
+        return [json.dumps(_large(number)) for number in range(BATCH)]
+    return [text.decode() for text in payloads.synthetic(size)]
+
+
+def _large(number: int) -> dict[str, object]:
+    """About 8 KB, which compress by half."""
+    source = random.Random(number)
+    lines = [
+        {
+            "sku": f"SKU-{number}-{i}",
+            "quantity": i,
+            "price": 9.99,
+            "note": source.randbytes(15).hex(),
+        }
+        for i in range(80)
+    ]
+    return {"id": number, "lines": lines}
