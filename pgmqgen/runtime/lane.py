@@ -211,10 +211,10 @@ class Lane(threading.Thread):
     # Stopping
 
     def _give_back(self) -> None:
-        """Release what has not begun: first of all, and again what a dying process leaves."""
+        """Release what has not begun: at once, and again what was being decoded or a death leaves."""
         if not self._stopping_since:
             self._stopping_since = time.monotonic()
-            self._settling.release(self._crew.take_back())
+        self._settling.release(self._crew.take_back())
         grace = self._shift.plan.limits.grace
         if grace is not None and time.monotonic() - self._stopping_since >= grace:
             log.warning("the grace of %g s is over: killing what still runs", grace)

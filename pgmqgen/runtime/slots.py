@@ -189,8 +189,9 @@ class Slot:
 
     def recall(self) -> list[Delivery]:
         """Take back every delivery that has not begun; the child will not begin it."""
-        self._record.recall[0] = self._next_ticket
-        time.sleep(_SETTLE_MEMORY_S)
+        if self._record.recall[0] != self._next_ticket:
+            self._record.recall[0] = self._next_ticket
+            time.sleep(_SETTLE_MEMORY_S)
         states = self._record.states
         taken = []
         for channel in (self.sync, self.asynchronous):
