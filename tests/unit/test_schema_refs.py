@@ -262,10 +262,10 @@ def test_so_many_dead_ends_end_in_time(folder: Path) -> None:
             "$defs": {name: {} for name in names},
         },
     )
-    started = time.monotonic()
+    started = time.process_time()
     found = load(load_config(folder)).diagnostics
     assert [bool(each.hint) for each in found].count(True) == 100
-    assert (len(found), time.monotonic() - started < 10) == (5_000, True)
+    assert (len(found), time.process_time() - started < 10) == (5_000, True)
 
 
 _LIST = {
