@@ -48,7 +48,7 @@ demo: $(VENV)/.done  ## the main job end to end, on the embedded PostgreSQL
 	@$(BIN)/pgmqgen demo
 
 test: setup  ## all tests but the long ones
-	$(BIN)/python -m pytest -n 3 --dist worksteal
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 soak: setup  ## the long fault and soak runs
 	$(BIN)/python -m pytest -m soak

@@ -216,12 +216,11 @@ def test_one_message_beside_a_hundred_thousand(shop: Shop) -> None:
 
 def test_messages_behind_a_slow_one_move_to_a_free_process(shop: Shop) -> None:
     orders(shop)
-    shop.send("orders", [{"id": 0, "do": "sleep", "seconds": 4}])
+    shop.send("orders", [{"id": 0, "do": "sleep", "seconds": 6}])
     shop.send("orders", [{"id": i, "do": "pass"} for i in range(1, 10)])
-    started = time.time()
     worker = shop.start()
     shop.wait_for(lambda: len(shop.ledger("end")) == 9)
-    assert max(line.at for line in shop.ledger("end")) - started < 3
+    assert 0 not in {line.id for line in shop.ledger("end")}
     assert {line.attempt for line in shop.ledger("begin")} == {1}
     worker.terminate()
     assert worker.wait(10) == 0
