@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from socket import socketpair
@@ -25,6 +25,18 @@ SCHEMA = {"type": "object", "required": ["id"]}
 SLOW_S = 0.002
 
 
+class _Noting(Contract[Any]):
+    """A contract that tells what is decoded."""
+
+    def __init__(self, note: Callable[[bytes | str], None]) -> None:
+        super().__init__(queue="q", schema=SCHEMA, payload=Any, fingerprint="")
+        self._note = note
+
+    def decode(self, raw: bytes | str) -> Any:
+        self._note(raw)
+        return super().decode(raw)
+
+
 class Child:
     """The sync side of a child, whose handler notes what it gets and takes `takes_s`."""
 
@@ -33,15 +45,7 @@ class Child:
         self.record = progress.Progress.create()
         self._takes_s = takes_s
         self._parent, self._socket = socketpair()
-        contract = Contract[Any](queue="q", schema=SCHEMA, payload=Any, fingerprint="")
-        decode = contract.decode
-
-        def noting(raw: bytes | str) -> Any:
-            running = [i for i in range(20) if self.record.states[i] == progress.RUNNING]
-            self.events.append(("decode", (raw, running)))
-            return decode(raw)
-
-        contract.decode = noting  # type: ignore[method-assign]
+        contract = _Noting(self.note_decoding)
         desk = Desk(
             number=0, name="q", contract=contract, handler=self.handle, is_async=False,
             timeout_s=60.0, layout=CURRENT, archives=False,
@@ -49,6 +53,10 @@ class Child:
         resources = Resources(0, cast(Connector, None))
         runner = Runner(self.record, Hooks(), resources, cast(Controls, None))
         self._side = SyncSide(self._socket, wire.FrameReader(self._socket), [desk], runner)
+
+    def note_decoding(self, raw: bytes | str) -> None:
+        running = [i for i in range(20) if self.record.states[i] == progress.RUNNING]
+        self.events.append(("decode", (raw, running)))
 
     def handle(self, message: Message[Any], context: object) -> None:
         self.events.append(("handle", message.payload["id"]))
