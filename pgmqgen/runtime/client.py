@@ -184,8 +184,8 @@ class Queue(Generic[T]):
             return self._fetch(self._protocol.relay(call, columns))
 
     def _fetch(self, call: Call) -> list[Row]:
-        with postgres.translating_errors(self.name), self._source.connection() as connection:
-            return postgres.fetch(connection, call)
+        with postgres.translating_errors(self.name):
+            return self._source.fetch(call)
 
     def _dispose(self, invalid: InvalidDelivery) -> None:
         if self._on_invalid == "archive":
@@ -310,8 +310,7 @@ class AsyncQueue(Generic[T]):
 
     async def _fetch(self, call: Call) -> list[Row]:
         with postgres.translating_errors(self.name):
-            async with self._source.connection() as connection:
-                return await postgres.fetch_async(connection, call)
+            return await self._source.fetch(call)
 
     async def _dispose(self, invalid: InvalidDelivery) -> None:
         if self._on_invalid == "archive":

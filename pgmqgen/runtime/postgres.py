@@ -131,16 +131,24 @@ def client_side_cursor(connection: psycopg.Connection[Any]) -> psycopg.Cursor[An
     return psycopg.ClientCursor(connection)
 
 
-@contextmanager
-def translating_errors(queue: str | None = None) -> Iterator[None]:
+class translating_errors:
     """Turn the driver's errors in the block into DatabaseError.
 
     queue: the queue that the block's statements are about, for the message
+
+    No generator: after each wait for the server the first Python code to run is slow.
     """
-    try:
-        yield
-    except psycopg.Error as error:
-        raise translate(error, queue) from error
+
+    __slots__ = ("_queue",)
+
+    def __init__(self, queue: str | None = None) -> None:
+        self._queue = queue
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, psycopg.Error):
+            raise translate(error, self._queue) from error
 
 
 def translate(error: psycopg.Error, queue: str | None = None) -> DatabaseError:

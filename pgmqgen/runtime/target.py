@@ -6,16 +6,15 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pgmqgen.runtime import postgres
+from pgmqgen.runtime.postgres import Call
 
 if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager, AbstractContextManager
-
     from psycopg import AsyncConnection, Connection
+    from psycopg.rows import TupleRow
     from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
     Target = str | Connection[Any] | ConnectionPool[Any]
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """Lends connections, one statement at a time."""
+    """Runs statements, each on a connection that nobody else uses meanwhile."""
 
-    def connection(self) -> AbstractContextManager[Connection[Any]]: ...
+    def fetch(self, call: Call) -> list[TupleRow]: ...
 
     def close(self) -> None: ...
 
@@ -33,7 +32,7 @@ class Source(Protocol):
 class AsyncSource(Protocol):
     """Like Source, asynchronously."""
 
-    def connection(self) -> AbstractAsyncContextManager[AsyncConnection[Any]]: ...
+    async def fetch(self, call: Call) -> list[TupleRow]: ...
 
     async def close(self) -> None: ...
 
@@ -70,15 +69,15 @@ class _Own:
         self._pid = 0
         self._release: Callable[[], object] = _nothing_to_release
 
-    @contextmanager
-    def connection(self) -> Iterator[Connection[Any]]:
+    def fetch(self, call: Call) -> list[TupleRow]:
         with self._lock:
-            if self._connection is None or not self._usable(self._connection):
+            connection = self._connection
+            if connection is None or not self._usable(connection):
                 self._drop()
-                self._connection = postgres.connect(self._conninfo)
+                self._connection = connection = postgres.connect(self._conninfo)
                 self._pid = os.getpid()
-                self._release = weakref.finalize(self, _release, self._connection, self._pid)
-            yield self._connection
+                self._release = weakref.finalize(self, _release, connection, self._pid)
+            return postgres.fetch(connection, call)
 
     def close(self) -> None:
         with self._lock:
@@ -102,15 +101,15 @@ class _AsyncOwn:
         self._pid = 0
         self._release: Callable[[], object] = _nothing_to_release
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+    async def fetch(self, call: Call) -> list[TupleRow]:
         async with self._lock:
-            if self._connection is None or not await self._usable(self._connection):
+            connection = self._connection
+            if connection is None or not await self._usable(connection):
                 self._drop()
-                self._connection = await postgres.connect_async(self._conninfo)
+                self._connection = connection = await postgres.connect_async(self._conninfo)
                 self._pid = os.getpid()
-                self._release = weakref.finalize(self, _release, self._connection, self._pid)
-            yield self._connection
+                self._release = weakref.finalize(self, _release, connection, self._pid)
+            return await postgres.fetch_async(connection, call)
 
     async def close(self) -> None:
         async with self._lock:
@@ -132,9 +131,8 @@ class _Borrowed:
     def __init__(self, connection: Connection[Any]) -> None:
         self._connection = connection
 
-    @contextmanager
-    def connection(self) -> Iterator[Connection[Any]]:
-        yield self._connection
+    def fetch(self, call: Call) -> list[TupleRow]:
+        return postgres.fetch(self._connection, call)
 
     def close(self) -> None:
         """The connection is its owner's to close."""
@@ -144,9 +142,8 @@ class _AsyncBorrowed:
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
-        yield self._connection
+    async def fetch(self, call: Call) -> list[TupleRow]:
+        return await postgres.fetch_async(self._connection, call)
 
     async def close(self) -> None:
         """The connection is its owner's to close."""
@@ -159,13 +156,12 @@ class _Pooled:
     def __init__(self, pool: ConnectionPool[Any]) -> None:
         self._pool = pool
 
-    @contextmanager
-    def connection(self) -> Iterator[Connection[Any]]:
+    def fetch(self, call: Call) -> list[TupleRow]:
         with self._pool.connection() as connection:
             before = connection.autocommit
             connection.autocommit = True
             try:
-                yield connection
+                return postgres.fetch(connection, call)
             finally:
                 if not connection.closed:
                     connection.autocommit = before
@@ -178,13 +174,12 @@ class _AsyncPooled:
     def __init__(self, pool: AsyncConnectionPool[Any]) -> None:
         self._pool = pool
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection[Any]]:
+    async def fetch(self, call: Call) -> list[TupleRow]:
         async with self._pool.connection() as connection:
             before = connection.autocommit
             await connection.set_autocommit(True)
             try:
-                yield connection
+                return await postgres.fetch_async(connection, call)
             finally:
                 if not connection.closed:
                     await connection.set_autocommit(before)

@@ -61,7 +61,7 @@ class Lane:
 
 def _delivery(row: Row) -> Delivery:
     account = Account(row[1] - 1, 0, 0)
-    return Delivery(0, row[0], row[1], account, row[2], row[3], row[5], row[6], 0.0)
+    return Delivery(0, row[0], row[1], account, row, lease_until=0.0)
 
 
 def _texts(size: int) -> list[str]:
