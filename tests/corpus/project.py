@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from tests.corpus.packages import unpacked
@@ -96,14 +97,14 @@ ignore = ["*"]
 """
 
 
-def make_project(folder: Path) -> tuple[str, ...]:
-    """Write the project and return the names of its queues."""
+def make_project(folder: Path, every: int = 1) -> tuple[str, ...]:
+    """Write the project, of one schema in `every`, and return the names of its queues."""
     schemas = folder / "schemas"
     schemas.mkdir()
     (folder / "pgmqgen.toml").write_text(_CONFIGURATION)
     _vendor(folder / "vendored")
     names = []
-    for name, path in _find():
+    for name, path in islice(_find(), 0, None, every):
         (schemas / f"{name}{path.suffix}").write_text(_read(path), encoding="utf-8")
         names.append(name)
     return tuple(names)

@@ -18,7 +18,7 @@ from tests.docs.scenario import read_page
 
 REPOSITORY = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.soak]  # it installs all extras
 
 
 @pytest.fixture

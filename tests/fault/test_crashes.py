@@ -24,7 +24,7 @@ def reserved(shop: Shop, table: str) -> dict[int, dict[str, object]]:
     return {r["message"]["id"]: (r["headers"] or {}).get("x-pgmqgen", {}) for r in shop.rows(table)}
 
 
-@pytest.mark.parametrize("fatal", [25, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("fatal", [10, pytest.param(100, marks=pytest.mark.soak)])
 def test_ten_thousand_messages_of_which_some_are_bad(shop: Shop, fatal: int) -> None:
     """So many of them end their process in each of two ways, three times each."""
     shop.add_queues({"orders": {"max_attempts": 3, "timeout": 0.4}})

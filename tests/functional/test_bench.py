@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -181,12 +182,16 @@ def test_an_interrupted_run_leaves_no_queue(
         [*command, *TINY, "--only=latency", "--only=send", "--seconds=600"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert bench.stderr is not None
-    while "send one by one, 200 B" not in bench.stderr.readline():
-        assert bench.poll() is None
-    _await_worker(database_url)
-    bench.send_signal(signal.SIGINT)
-    output, errors = bench.communicate(timeout=60)
+    with bench:
+        try:
+            assert bench.stderr is not None
+            while "send one by one, 200 B" not in bench.stderr.readline():
+                assert bench.poll() is None
+            _await_worker(database_url)
+            bench.send_signal(signal.SIGINT)
+            output, errors = bench.communicate(timeout=60)
+        finally:
+            bench.kill()
     assert (bench.returncode, output) == (130, "")
     assert "Traceback" not in errors
     assert _objects(database_url) == before
@@ -196,11 +201,11 @@ def test_an_interrupted_run_leaves_no_queue(
 
 
 def _await_worker(url: str) -> None:
-    """Return when a worker listens, and so is measured."""
+    """Return when a worker polls, and so is measured."""
     with _connected(url) as connection:
-        look = "SELECT FROM pg_stat_activity WHERE application_name = 'pgmqgen worker' AND datname = current_database()"
+        look = "SELECT FROM pg_stat_activity WHERE application_name = 'pgmqgen scout' AND datname = current_database()"
         while connection.execute(look).rowcount == 0:
-            pass
+            time.sleep(0.05)
 
 
 def test_a_queue_left_by_a_killed_run(database_url: str, project: Path, run_pgmqgen: Run) -> None:

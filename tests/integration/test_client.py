@@ -234,6 +234,7 @@ def test_what_jsonb_cannot_hold_is_refused_without_a_schema(
     assert rows(db, "*") == []
 
 
+@pytest.mark.soak  # half a minute for 256 MB
 def test_a_payload_that_postgresql_refuses(queue: Queue[Any], db: psycopg.Connection[Any]) -> None:
     with pytest.raises(DatabaseError, match=r"queue `orders`: .*jsonb cannot hold") as caught:
         queue.send("x" * 2**28)
