@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         Violation,
     )
     from pgmqgen.queue import Backoff, QueueSettings
-    from pgmqgen.runtime.client import AsyncQueue, Queue, QueueMetrics, ReceivedMessage
-    from pgmqgen.runtime.context import Context
+    from pgmqgen.runtime.child.context import Context
+    from pgmqgen.runtime.client.producer import AsyncProducer, Producer
+    from pgmqgen.runtime.client.queue import AsyncQueue, Queue, QueueMetrics, ReceivedMessage
+    from pgmqgen.runtime.contract.validation import Contract
     from pgmqgen.runtime.hooks import Hooks
     from pgmqgen.runtime.message import Message
     from pgmqgen.runtime.outcome import (
@@ -34,10 +36,8 @@ if TYPE_CHECKING:
         Retry,
         TimeLimitExceeded,
     )
-    from pgmqgen.runtime.producer import AsyncProducer, Producer
+    from pgmqgen.runtime.parent.worker import Worker
     from pgmqgen.runtime.registry import QueueSpec, Registry
-    from pgmqgen.runtime.validation import Contract
-    from pgmqgen.runtime.worker import Worker
 
 _HOMES = {
     "pgmqgen.errors": (
@@ -45,17 +45,17 @@ _HOMES = {
         "PayloadTypeError", "PgmqgenError", "RegistryError", "SchemaError", "Violation",
     ),
     "pgmqgen.queue": ("Backoff", "QueueSettings"),
-    "pgmqgen.runtime.client": ("AsyncQueue", "Queue", "QueueMetrics", "ReceivedMessage"),
-    "pgmqgen.runtime.context": ("Context",),
+    "pgmqgen.runtime.client.queue": ("AsyncQueue", "Queue", "QueueMetrics", "ReceivedMessage"),
+    "pgmqgen.runtime.child.context": ("Context",),
     "pgmqgen.runtime.hooks": ("Hooks",),
     "pgmqgen.runtime.message": ("Message",),
     "pgmqgen.runtime.outcome": (
         "Archive", "Delete", "Reject", "Release", "Retry", "TimeLimitExceeded",
     ),
-    "pgmqgen.runtime.producer": ("AsyncProducer", "Producer"),
+    "pgmqgen.runtime.client.producer": ("AsyncProducer", "Producer"),
     "pgmqgen.runtime.registry": ("QueueSpec", "Registry"),
-    "pgmqgen.runtime.validation": ("Contract",),
-    "pgmqgen.runtime.worker": ("Worker",),
+    "pgmqgen.runtime.contract.validation": ("Contract",),
+    "pgmqgen.runtime.parent.worker": ("Worker",),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

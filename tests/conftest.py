@@ -171,7 +171,7 @@ registry = Registry(
 _ORDERS = """
 from typing import Any
 
-from pgmqgen.runtime.validation import Contract
+from pgmqgen.runtime.contract.validation import Contract
 
 contract = Contract(
     queue="orders",

@@ -10,7 +10,7 @@ import psycopg
 from pgmqgen.admin import doctor
 from pgmqgen.admin.finding import Finding
 from pgmqgen.queue import QueueSettings
-from pgmqgen.runtime.postgres import connect
+from pgmqgen.runtime.database.postgres import connect
 from pgmqgen.runtime.registry import QueueSpec, Registry
 
 

@@ -9,7 +9,7 @@ from typing import Final, LiteralString
 
 from pgmqgen.admin.quoting import literal
 from pgmqgen.queue import Kind
-from pgmqgen.runtime.sql import table
+from pgmqgen.runtime.database.sql import table
 
 TRIGGER: Final = "pgmqgen_notify"
 CREATE_FUNCTIONS: Final[dict[Kind, str]] = {

@@ -11,8 +11,8 @@ from pgmqgen.admin.holders import find_holders
 from pgmqgen.admin.quoting import name as quoted
 from pgmqgen.admin.tables import Table, check_ids, check_table, dead_rows, read_tables
 from pgmqgen.errors import DatabaseError
-from pgmqgen.runtime.postgres import keeps_session, translating_errors
-from pgmqgen.runtime.sql import table
+from pgmqgen.runtime.database.postgres import keeps_session, translating_errors
+from pgmqgen.runtime.database.sql import table
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -14,7 +14,7 @@ from pgmqgen.admin import ddl, roles
 from pgmqgen.admin.state import State, inspect
 from pgmqgen.errors import DatabaseError
 from pgmqgen.queue import Kind
-from pgmqgen.runtime.postgres import connect, translating_errors
+from pgmqgen.runtime.database.postgres import connect, translating_errors
 
 if TYPE_CHECKING:
     from psycopg import Connection

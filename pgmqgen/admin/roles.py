@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pgmqgen.admin.quoting import literal, name
-from pgmqgen.runtime.sql import table
+from pgmqgen.runtime.database.sql import table
 
 if TYPE_CHECKING:
     from psycopg import Connection

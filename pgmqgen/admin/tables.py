@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pgmqgen.admin.finding import Finding
 from pgmqgen.admin.quoting import literal
-from pgmqgen.runtime.sql import table
+from pgmqgen.runtime.database.sql import table
 
 if TYPE_CHECKING:
     from psycopg import Connection

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from pgmqgen.bench.task import receive_task
-from pgmqgen.runtime.context import Context
+from pgmqgen.runtime.child.context import Context
 from pgmqgen.runtime.message import Message
 
 SLOW_S = 0.01

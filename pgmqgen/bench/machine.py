@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pgmqgen
-from pgmqgen.runtime.postgres import connect, translating_errors
+from pgmqgen.runtime.database.postgres import connect, translating_errors
 
 _SETTINGS = ("fsync", "synchronous_commit", "full_page_writes", "shared_buffers", "wal_level")
 _SETTING = "SELECT current_setting(name) FROM unnest(%s::text[]) WITH ORDINALITY AS each (name, n) ORDER BY n"

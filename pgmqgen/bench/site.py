@@ -16,7 +16,7 @@ from pgmqgen.bench.subject import Subject
 from pgmqgen.bench.wording import counted
 from pgmqgen.config import load_config
 from pgmqgen.errors import ConfigError, DatabaseError
-from pgmqgen.runtime.postgres import connect, translating_errors
+from pgmqgen.runtime.database.postgres import connect, translating_errors
 from pgmqgen.runtime.registry import Registry, load_registry
 from pgmqgen.stage import project
 from pgmqgen.stage.screen import Screen

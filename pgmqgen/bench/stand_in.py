@@ -11,9 +11,9 @@ from typing import Any
 
 from pgmqgen.bench import handlers
 from pgmqgen.bench.task import receive_task, say_ready
+from pgmqgen.runtime.contract.validation import Contract
 from pgmqgen.runtime.hooks import Hooks
 from pgmqgen.runtime.registry import QueueSpec, Registry, load_registry
-from pgmqgen.runtime.validation import Contract
 
 
 class ReadyHooks(Hooks):

@@ -10,9 +10,9 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 from pgmqgen.errors import DatabaseError
-from pgmqgen.runtime.postgres import connect, translating_errors
+from pgmqgen.runtime.database.postgres import connect, translating_errors
+from pgmqgen.runtime.database.sql import table
 from pgmqgen.runtime.registry import QueueSpec, load_registry
-from pgmqgen.runtime.sql import table
 
 if TYPE_CHECKING:
     from psycopg import Connection

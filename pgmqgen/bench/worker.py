@@ -7,7 +7,7 @@ import threading
 
 from pgmqgen.bench import stand_in
 from pgmqgen.bench.task import receive_task
-from pgmqgen.runtime.worker import Worker
+from pgmqgen.runtime.parent.worker import Worker
 
 
 def main() -> None:

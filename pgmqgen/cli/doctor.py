@@ -28,7 +28,7 @@ def doctor(
     It changes nothing. It exits 0 if all is well, 1 if there is a problem; notes are none.
     """
     from pgmqgen.admin.doctor import examine
-    from pgmqgen.runtime.postgres import connect
+    from pgmqgen.runtime.database.postgres import connect
 
     queues = load_project_registry(registry)
     with database(database_url, local) as url, connect(url) as connection:

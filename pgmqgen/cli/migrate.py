@@ -39,7 +39,7 @@ def migrate(
     two roles get the least rights on the registry's queues; GRANT them to those who log in.
     """
     from pgmqgen.admin.migrate import apply, plan, script
-    from pgmqgen.runtime.postgres import connect
+    from pgmqgen.runtime.database.postgres import connect
 
     prefix = _check_prefix(role_prefix) if roles else None
     queues = load_project_registry(registry)

@@ -11,7 +11,7 @@ from pgmqgen.cli.database import DatabaseUrl, Local, RegistryName, database, loa
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from pgmqgen.runtime.report import Summary
+    from pgmqgen.runtime.parent.report import Summary
 
 _INTERRUPTED = 130
 _LOG_FORMAT = "%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s"
@@ -89,7 +89,7 @@ def worker(
 
     pgmqgen worker --queue send_email --processes 4
     """
-    from pgmqgen.runtime.worker import Worker
+    from pgmqgen.runtime.parent.worker import Worker
 
     _configure_logging(log_level)
     options = _configure(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pgmqgen.demo.balance import Evidence, Kept, Sent
 from pgmqgen.demo.ledger import Entry
-from pgmqgen.runtime.postgres import translating_errors
-from pgmqgen.runtime.sql import table
+from pgmqgen.runtime.database.postgres import translating_errors
+from pgmqgen.runtime.database.sql import table
 
 if TYPE_CHECKING:
     from psycopg import Connection

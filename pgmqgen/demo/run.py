@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pgmqgen.demo.balance import Balance
     from pgmqgen.demo.ledger import Entry
     from pgmqgen.demo.traffic import Traffic
+    from pgmqgen.runtime.parent.report import Summary
+    from pgmqgen.runtime.parent.worker import Worker
     from pgmqgen.runtime.registry import Registry
-    from pgmqgen.runtime.report import Summary
-    from pgmqgen.runtime.worker import Worker
 
 _TICK_S = 0.1
 _LIMIT_S = 90
@@ -102,8 +102,8 @@ def _work(
     screen: Screen, registry: Registry, url: str, traffic: Traffic, ledger_file: Path
 ) -> list[Entry]:
     from pgmqgen.demo.traffic import PLANS
-    from pgmqgen.runtime.postgres import connect
-    from pgmqgen.runtime.worker import Worker
+    from pgmqgen.runtime.database.postgres import connect
+    from pgmqgen.runtime.parent.worker import Worker
 
     os.environ[ledger.FILE_VARIABLE] = str(ledger_file)
     logging.basicConfig(filename=ledger.log_file(), level=logging.WARNING)
@@ -161,7 +161,7 @@ def _draw_balances(
 ) -> list[Balance]:
     from pgmqgen.demo.balance import draw_balance
     from pgmqgen.demo.evidence import gather_evidence
-    from pgmqgen.runtime.postgres import connect
+    from pgmqgen.runtime.database.postgres import connect
 
     with connect(url) as connection:
         found = gather_evidence(connection, registry, traffic.sent, entries)
@@ -169,7 +169,7 @@ def _draw_balances(
 
 
 def _server_version(url: str) -> str:
-    from pgmqgen.runtime.postgres import connect
+    from pgmqgen.runtime.database.postgres import connect
 
     with connect(url) as connection:
         return f"PostgreSQL {connection.info.parameter_status('server_version')}"

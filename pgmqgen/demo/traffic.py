@@ -16,8 +16,8 @@ from generated.render_report import RenderReportProducer
 from generated.send_email import SendEmailProducer
 from pgmqgen.demo import payloads
 from pgmqgen.demo.balance import Fate, Sent
-from pgmqgen.runtime.postgres import connect
-from pgmqgen.runtime.producer import Producer
+from pgmqgen.runtime.client.producer import Producer
+from pgmqgen.runtime.database.postgres import connect
 
 _WAVES = 30
 _BATCH_SIZE = 500

@@ -9,7 +9,7 @@ from typing import Any
 from pgmqgen.docs.patterns import NoSample, sample
 from pgmqgen.docs.pointers import Schema, follow, is_reference, parse_pointer
 from pgmqgen.errors import InvalidMessage
-from pgmqgen.runtime.validation import Contract
+from pgmqgen.runtime.contract.validation import Contract
 
 _MOST_CHOICES = 4
 """How many branches of unions are tried."""

@@ -8,7 +8,7 @@ from typing import Any
 from pgmqgen.docs.examples import find_examples
 from pgmqgen.docs.inline import flatten
 from pgmqgen.docs.pointers import Schema, follow, is_reference, parse_pointer
-from pgmqgen.runtime.validation import Contract
+from pgmqgen.runtime.contract.validation import Contract
 from pgmqgen.schema.load import QueueSchema
 from pgmqgen.schema.text import Pointer
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pgmqgen.errors import InvalidMessage
-from pgmqgen.runtime.json_text import dump_json
+from pgmqgen.runtime.contract.json_text import dump_json
 from pgmqgen.runtime.message import RESERVED_HEADER
 from pgmqgen.runtime.telemetry import traceparent
 

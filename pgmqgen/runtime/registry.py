@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from pgmqgen.errors import RegistryError
 from pgmqgen.queue import QueueSettings, suggest
-from pgmqgen.runtime.wording import listed
+from pgmqgen.runtime.contract.wording import listed
 
 if TYPE_CHECKING:
-    from pgmqgen.runtime.validation import Contract
+    from pgmqgen.runtime.contract.validation import Contract
 
 T = TypeVar("T")
 Handler = Callable[..., Any]
@@ -45,7 +45,7 @@ class QueueSpec(Generic[T]):
     @cached_property
     def contract(self) -> Contract[T]:
         """The queue's contract, imported on first use, and the validator with it."""
-        from pgmqgen.runtime.validation import Contract
+        from pgmqgen.runtime.contract.validation import Contract
 
         found = import_object(self._contract_name, package=self._package)
         if not isinstance(found, Contract):

@@ -9,12 +9,12 @@ import psycopg
 
 from pgmqgen.bench import payloads
 from pgmqgen.queue import QueueSettings
-from pgmqgen.runtime import sql
-from pgmqgen.runtime.connector import Connector
-from pgmqgen.runtime.delivery import Account, Delivery
-from pgmqgen.runtime.intake import MAX_BATCH, MOST_BYTES
-from pgmqgen.runtime.lease import LeaseStore, Row
+from pgmqgen.runtime.database import sql
+from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.outcome import Failure, Reschedule
+from pgmqgen.runtime.parent.delivery import Account, Delivery
+from pgmqgen.runtime.parent.intake import MAX_BATCH, MOST_BYTES
+from pgmqgen.runtime.parent.lease import LeaseStore, Row
 from tests.bench.flows import BATCH, LARGE, Flow
 
 _QUEUE = QueueSettings(name="bench")

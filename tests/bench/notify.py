@@ -22,7 +22,7 @@ from pgmq.install import get_embedded_install_sql
 from pgmqgen import local
 from pgmqgen.admin import ddl
 from pgmqgen.local.programs import psql_path
-from pgmqgen.runtime import sql
+from pgmqgen.runtime.database import sql
 
 _SEND = """
 INSERT INTO pgmq.q_orders (vt, message)

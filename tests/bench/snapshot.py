@@ -22,7 +22,7 @@ from pgmqgen.bench.options import Options
 from pgmqgen.bench.processes import BARE_LOOP, WORKER, Started, make_task, running
 from pgmqgen.bench.site import synthetic_queues
 from pgmqgen.bench.subject import Subject
-from pgmqgen.runtime.sql import table
+from pgmqgen.runtime.database.sql import table
 from pgmqgen.stage.screen import Screen
 from tests.scale import accounting
 

@@ -94,7 +94,8 @@ def test_worker_options() -> None:
 
 def test_modules_of_the_runtime() -> None:
     cells = _first_cells("docs/architecture.md", "## From a message to its end")
-    documented = set(re.findall(r"`(\w+)`", " ".join(cells)))
-    modules = {path.stem for path in (REPOSITORY / "pgmqgen" / "runtime").glob("*.py")}
+    documented = set(re.findall(r"`([\w/]+)`", " ".join(cells)))
+    runtime = REPOSITORY / "pgmqgen" / "runtime"
+    modules = {str(path.relative_to(runtime).with_suffix("")) for path in runtime.rglob("*.py")}
     assert documented
     assert documented <= modules

@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 
 from pgmqgen.queue import Backoff, QueueSettings
-from pgmqgen.runtime.connector import Connector
-from pgmqgen.runtime.delivery import Delivery
-from pgmqgen.runtime.lease import LeaseStore
+from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.message import Message
+from pgmqgen.runtime.parent.delivery import Delivery
+from pgmqgen.runtime.parent.lease import LeaseStore
 from tests.fault.model import ABSENT
 
 WORKERS = 3

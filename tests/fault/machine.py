@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pgmqgen.errors import DatabaseError, LeaseLost, Violation
-from pgmqgen.runtime.acknowledgement import Acknowledgement
-from pgmqgen.runtime.delivery import Delivery, read_account
-from pgmqgen.runtime.layout import CURRENT
-from pgmqgen.runtime.lease import Row
+from pgmqgen.runtime.child.acknowledgement import Acknowledgement
+from pgmqgen.runtime.database.layout import CURRENT
+from pgmqgen.runtime.database.postgres import fetch
 from pgmqgen.runtime.outcome import (
     Archive,
     DeadLetter,
@@ -29,7 +28,8 @@ from pgmqgen.runtime.outcome import (
     Release,
     decide,
 )
-from pgmqgen.runtime.postgres import fetch
+from pgmqgen.runtime.parent.delivery import Delivery, read_account
+from pgmqgen.runtime.parent.lease import Row
 from tests.fault.bench import LONG_S, MAX_ATTEMPTS, SETTINGS, WORKERS, Bench, as_message
 from tests.fault.model import ABSENT, TIME, Lease, Sent
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from pgmqgen.runtime.delivery import Account, Delivery
 from pgmqgen.runtime.outcome import (
     Archive,
     DeadLetter,
@@ -18,6 +17,7 @@ from pgmqgen.runtime.outcome import (
     Release,
     Reschedule,
 )
+from pgmqgen.runtime.parent.delivery import Account, Delivery
 
 Place = Literal["queue", "archive", "dead", "done", "redriven"]
 

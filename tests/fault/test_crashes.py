@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from pgmqgen.queue import QueueSettings
-from pgmqgen.runtime.connector import Connector
-from pgmqgen.runtime.delivery import Account, Delivery
-from pgmqgen.runtime.lease import LeaseStore
+from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.outcome import Archive, DeadLetter, Delete, Failure, Reschedule
+from pgmqgen.runtime.parent.delivery import Account, Delivery
+from pgmqgen.runtime.parent.lease import LeaseStore
 from tests.fault.harness import Shop, running_children
 
 

@@ -13,8 +13,8 @@ from socket import socket, socketpair
 
 import pytest
 
-from pgmqgen.runtime.sides import _send_now
-from pgmqgen.runtime.slots import Slot
+from pgmqgen.runtime.child.sides import _send_now
+from pgmqgen.runtime.parent.slots import Slot
 from tests.fault.harness import Shop
 
 _OPEN_MANY = """

@@ -12,7 +12,8 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from pgmqgen.errors import DatabaseError
-from pgmqgen.runtime import floor, sql
+from pgmqgen.runtime.database import sql
+from pgmqgen.runtime.parent import floor
 from tests.fault.bench import Bench
 from tests.fault.machine import Machine
 

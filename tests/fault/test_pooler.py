@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from pgmqgen import AsyncQueue, Queue
-from pgmqgen.runtime import postgres
-from pgmqgen.runtime.connector import Connector
+from pgmqgen.runtime.database import postgres
+from pgmqgen.runtime.database.connector import Connector
 from tests.fault.harness import Shop
 from tests.fault.pgbouncer import PgBouncer, find_program
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from pgmqgen import ConfigError, DatabaseError, Registry, Worker
-from pgmqgen.runtime.limits import Limits
+from pgmqgen.runtime.parent.limits import Limits
 from tests.fault.harness import Shop, running_children
 
 HANDLERS = """

@@ -26,7 +26,7 @@ from pgmqgen import (
     ReceivedMessage,
     Violation,
 )
-from pgmqgen.runtime import postgres
+from pgmqgen.runtime.database import postgres
 
 ORDER: Contract[Any] = Contract(
     queue="orders",

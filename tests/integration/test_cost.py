@@ -24,19 +24,20 @@ import pytest
 from pgmqgen import Context, Message, Producer
 from pgmqgen.bench.payloads import schema_text, synthetic
 from pgmqgen.queue import QueueSettings
-from pgmqgen.runtime import progress, sql, wire
-from pgmqgen.runtime.connector import Connector
+from pgmqgen.runtime import progress, wire
+from pgmqgen.runtime.child.resources import Resources
+from pgmqgen.runtime.child.runner import ControlLine, Desk, Runner
+from pgmqgen.runtime.child.sides import SyncSide
+from pgmqgen.runtime.contract.validation import Contract
+from pgmqgen.runtime.database import sql
+from pgmqgen.runtime.database.connector import Connector
+from pgmqgen.runtime.database.layout import CURRENT
 from pgmqgen.runtime.formats import DateTime
 from pgmqgen.runtime.hooks import Hooks
-from pgmqgen.runtime.intake import MOST_BYTES
-from pgmqgen.runtime.layout import CURRENT
-from pgmqgen.runtime.lease import LeaseStore
 from pgmqgen.runtime.models import OpenModel
 from pgmqgen.runtime.number_types import Number
-from pgmqgen.runtime.resources import Resources
-from pgmqgen.runtime.runner import ControlLine, Desk, Runner
-from pgmqgen.runtime.sides import SyncSide
-from pgmqgen.runtime.validation import Contract
+from pgmqgen.runtime.parent.intake import MOST_BYTES
+from pgmqgen.runtime.parent.lease import LeaseStore
 from tests.fault.proxy import Proxy
 
 BATCH = 500

@@ -16,12 +16,8 @@ import pytest
 
 from pgmqgen import Queue
 from pgmqgen.queue import QueueSettings
-from pgmqgen.runtime import floor, sql
-from pgmqgen.runtime.connector import Connector
-from pgmqgen.runtime.delivery import Account, Delivery
-from pgmqgen.runtime.floor import BOTTOM
-from pgmqgen.runtime.intake import MOST_BYTES
-from pgmqgen.runtime.lease import LeaseStore
+from pgmqgen.runtime.database import sql
+from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.outcome import (
     Archive,
     DeadLetter,
@@ -31,6 +27,11 @@ from pgmqgen.runtime.outcome import (
     Release,
     Reschedule,
 )
+from pgmqgen.runtime.parent import floor
+from pgmqgen.runtime.parent.delivery import Account, Delivery
+from pgmqgen.runtime.parent.floor import BOTTOM
+from pgmqgen.runtime.parent.intake import MOST_BYTES
+from pgmqgen.runtime.parent.lease import LeaseStore
 
 DEPTH = 50_000
 BATCH = 10

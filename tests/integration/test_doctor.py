@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from pgmqgen.admin import doctor, migrate
-from pgmqgen.runtime.postgres import connect
+from pgmqgen.runtime.database.postgres import connect
 from tests.patient import Patient, make_registry
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -54,7 +54,7 @@ _OF_THE_COMPILER = {
 }
 _OF_OTHERS = _OF_A_TERMINAL | _OF_THE_COMPILER | _OF_COMMANDS
 _OF_CHILDREN = {"generated.handlers", "generated.orders", "jsonschema_rs", "pydantic"}
-_OF_CONNECTIONS = {"psycopg", "psycopg_pool", "pgmqgen.runtime.postgres"}
+_OF_CONNECTIONS = {"psycopg", "psycopg_pool", "pgmqgen.runtime.database.postgres"}
 
 
 @pytest.fixture

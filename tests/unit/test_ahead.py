@@ -11,15 +11,16 @@ from typing import Any, cast
 
 import pytest
 
-from pgmqgen.runtime import progress, sides, wire
-from pgmqgen.runtime.connector import Connector
+from pgmqgen.runtime import progress, wire
+from pgmqgen.runtime.child import sides
+from pgmqgen.runtime.child.resources import Resources
+from pgmqgen.runtime.child.runner import Desk, Runner
+from pgmqgen.runtime.child.sides import SyncSide
+from pgmqgen.runtime.contract.validation import Contract
+from pgmqgen.runtime.database.connector import Connector
+from pgmqgen.runtime.database.layout import CURRENT
 from pgmqgen.runtime.hooks import Hooks
-from pgmqgen.runtime.layout import CURRENT
 from pgmqgen.runtime.message import Controls, Message
-from pgmqgen.runtime.resources import Resources
-from pgmqgen.runtime.runner import Desk, Runner
-from pgmqgen.runtime.sides import SyncSide
-from pgmqgen.runtime.validation import Contract
 
 SCHEMA = {"type": "object", "required": ["id"]}
 SLOW_S = 0.002

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from pgmqgen.codegen.drafts import draft_models
 from pgmqgen.codegen.models import make_models
 from pgmqgen.errors import InvalidMessage
-from pgmqgen.runtime.validation import Contract
+from pgmqgen.runtime.contract.validation import Contract
 
 CORPUS = json.loads(Path(__file__).with_name("model_corpus.json").read_text())
 RESTING: dict[str, Any] = {"type": "object", "properties": {"a": {"type": "string"}}}

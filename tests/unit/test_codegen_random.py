@@ -13,7 +13,7 @@ import pytest
 
 from pgmqgen.codegen.drafts import draft_models
 from pgmqgen.codegen.models import make_models
-from pgmqgen.runtime.validation import Contract
+from pgmqgen.runtime.contract.validation import Contract
 from tests.equality import exact
 
 SCHEMAS_A_SEED, INSTANCES_A_SCHEMA = 40, 15

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmqgen.errors import Violation
-from pgmqgen.runtime.delivery import Account, read_account
 from pgmqgen.runtime.outcome import Archive, DeadLetter, Failure
+from pgmqgen.runtime.parent.delivery import Account, read_account
 
 
 def recorded(**reserved: Any) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from pgmqgen.docs.examples import find_examples
 from pgmqgen.docs.patterns import NoSample, sample
-from pgmqgen.runtime.validation import Contract
+from pgmqgen.runtime.contract.validation import Contract
 
 SCHEMAS: list[Any] = [
     {}, True, {"type": "integer", "exclusiveMinimum": 3, "multipleOf": 4},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pgmqgen.runtime.floor import BOTTOM, Floor
+from pgmqgen.runtime.parent.floor import BOTTOM, Floor
 
 
 def test_a_look_goes_on_where_the_last_one_came_to() -> None:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmqgen.queue import QueueSettings
-from pgmqgen.runtime.delivery import Account, Delivery
-from pgmqgen.runtime.intake import ASYNC_LIMIT, MAX_BATCH, MOST_BYTES, Intake
-from pgmqgen.runtime.sql import LARGE
+from pgmqgen.runtime.database.sql import LARGE
+from pgmqgen.runtime.parent.delivery import Account, Delivery
+from pgmqgen.runtime.parent.intake import ASYNC_LIMIT, MAX_BATCH, MOST_BYTES, Intake
 
 
 def intake(**state: object) -> Intake:

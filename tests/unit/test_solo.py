@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from pgmqgen.runtime.solo import SoloGate
+from pgmqgen.runtime.parent.solo import SoloGate
 
 
 def test_a_suspect_waits_until_every_lane_is_quiet() -> None:

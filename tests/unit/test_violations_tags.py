@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pgmqgen.errors import InvalidMessage
-from pgmqgen.runtime.validation import Contract
+from pgmqgen.runtime.contract.validation import Contract
 
 
 def _told(schema: Any, value: Any) -> list[str]:

@@ -15,7 +15,7 @@ from pgmqgen.bench.measure import Contestant, Figures, Measure
 from pgmqgen.bench.options import Options
 from pgmqgen.bench.processes import WORKER, Started, make_task, running
 from pgmqgen.bench.wording import counted
-from pgmqgen.runtime.postgres import connect, translating_errors
+from pgmqgen.runtime.database.postgres import connect, translating_errors
 
 if TYPE_CHECKING:
     from psycopg import Connection

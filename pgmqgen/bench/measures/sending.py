@@ -16,7 +16,7 @@ import psycopg
 from pgmqgen.bench.course import Course
 from pgmqgen.bench.measure import Contestant, Figures, Measure, per_second
 from pgmqgen.bench.subject import Subject
-from pgmqgen.runtime.producer import Producer
+from pgmqgen.runtime.client.producer import Producer
 
 _SEND = "SELECT pgmq.send(%s, %s::jsonb)"
 _SEND_BATCH = """

@@ -1,0 +1,1 @@
+"""A child process of a worker: decodes, validates, handles."""

@@ -1,0 +1,87 @@
+"""What one process has for its handlers: connections to the database, opened when first used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from pgmqgen.errors import ConfigError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from pgmqgen.runtime.database.connector import Connector
+
+_TRANSACTIONS = 10
+"""Async handlers of one process that may be in a transaction at once: each needs a connection."""
+
+
+class Resources:
+    """The connections of one process.
+
+    number: of the process within its worker, from 0
+    """
+
+    def __init__(self, number: int, connector: Connector | None) -> None:
+        self.number = number
+        self._connector = connector
+        self._connection: psycopg.Connection | None = None
+        self._async_connection: psycopg.AsyncConnection | None = None
+        self._opening = asyncio.Lock()
+        self._turns = asyncio.Semaphore(_TRANSACTIONS)
+        self._idle: list[psycopg.AsyncConnection] = []
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        """The connection of the sync handlers, in autocommit mode."""
+        if self._connection is None or self._connection.closed:
+            self._connection = self.connector.connect()
+        return self._connection
+
+    def live_connection(self) -> psycopg.Connection:
+        """The same, or another if the server has closed it meanwhile."""
+        from pgmqgen.runtime.database.postgres import answers, is_idle, is_in_transaction
+
+        connection = self.connection
+        if (
+            not is_in_transaction(connection)
+            and not is_idle(connection)
+            and not answers(connection)
+        ):
+            connection.close()
+        return self.connection
+
+    async def async_connection(self) -> psycopg.AsyncConnection:
+        """The connection that the async handlers share, in autocommit mode."""
+        async with self._opening:
+            if self._async_connection is None or self._async_connection.closed:
+                self._async_connection = await self.connector.connect_async()
+            return self._async_connection
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[psycopg.AsyncConnection]:
+        """An async connection for one handler at a time, in autocommit mode."""
+        from pgmqgen.runtime.database.postgres import answers_async, is_idle
+
+        async with self._turns:
+            connection = self._idle.pop() if self._idle else None
+            if connection and not is_idle(connection) and not await answers_async(connection):
+                await connection.close()
+                connection = None
+            connection = connection or await self.connector.connect_async()
+            try:
+                yield connection
+            finally:
+                if is_idle(connection):
+                    self._idle.append(connection)
+                else:
+                    await connection.close()
+
+    @property
+    def connector(self) -> Connector:
+        """What opens connections. Raises ConfigError if there is no database."""
+        if self._connector is None:
+            raise ConfigError("this context has no database")
+        return self._connector

@@ -1,0 +1,1 @@
+"""Sends to and reads from one queue."""

@@ -1,0 +1,1 @@
+"""What a message may be: its verdict, its violations, its Python type."""

@@ -1,0 +1,1 @@
+"""PostgreSQL as a worker and a client talk to it: connections, statements, errors."""
