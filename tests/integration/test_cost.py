@@ -127,6 +127,24 @@ def test_what_is_acknowledged_is_looked_up_in_hashes(database_url: str) -> None:
     assert all("hashed SubPlan" in line for line in filters)
 
 
+def test_a_worker_asks_for_the_columns_of_all_its_queues_at_once(
+    proxy: Proxy, database_url: str
+) -> None:
+    store = LeaseStore(Connector(through(proxy, database_url), pooler=False), "cost", 1.0)
+    tables = [sql.table(kind, name) for kind in "qa" for name in ("orders", "none", "orders_dlq")]
+    try:
+        store.columns(*tables)  # connects, and prepares the statement
+        before = proxy.passed()
+        found = store.columns(*tables)
+        spent = proxy.passed() - before
+    finally:
+        store.close()
+    assert spent.answers == 1
+    assert [bool(columns) for columns in found] == [True, False, True] * 2
+    assert found[0] < found[3]
+    assert found[3] - found[0] == {"archived_at"}
+
+
 def test_a_batch_of_a_thousand_is_sent_in_one_round_trip(proxy: Proxy, database_url: str) -> None:
     orders = [CONTRACT.decode(order) for order in ORDERS]
     with OrderProducer(through(proxy, database_url)) as producer:

@@ -190,7 +190,7 @@ class QueueProtocol(Generic[T]):
 
     def columns(self) -> Call:
         """Ask which columns the queue's table has."""
-        return Call(sql.COLUMNS.encode(), (sql.table("q", self.name),))
+        return Call(sql.COLUMNS.encode(), ([sql.table("q", self.name)],))
 
     def may_be_older(self, error: DatabaseError) -> bool:
         """Whether `error` may come from a pgmq that lacks columns, and these are not known yet."""
@@ -201,7 +201,7 @@ class QueueProtocol(Generic[T]):
 
         Raises DatabaseError if it cannot be done without what is missing.
         """
-        self._layout = Layout.of({name for (name,) in rows})
+        self._layout = Layout.of({name for _, name in rows})
         self._statements.clear()
         return self._call(call.template, *call.parameters) if call.template else call
 

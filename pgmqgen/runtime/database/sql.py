@@ -341,8 +341,8 @@ SELECT count(*) FILTER (WHERE read_ct = 0), count(*) FILTER (WHERE read_ct > 0) 
 """
 
 COLUMNS = """
-SELECT attname FROM pg_attribute
-WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped
+SELECT place, attname FROM unnest(%s::text[]) WITH ORDINALITY AS asked (name, place)
+JOIN pg_attribute ON attrelid = to_regclass(name) AND attnum > 0 AND NOT attisdropped
 """
 
 LISTEN = "LISTEN pgmqgen"

@@ -154,11 +154,13 @@ class LeaseStore:
             ).decode()
         return len(self._run(text, settings, parameters))
 
-    def columns(self, queue: str, prefix: str = "q") -> set[str]:
-        """Columns of the queue's table, or of its archive `a`; none if there is no such table."""
+    def columns(self, *tables: str) -> list[set[str]]:
+        """Columns of each table, as `sql.table` names it; none if there is no such table."""
         self.connect()
-        name = sql.table(prefix, queue)
-        return {row[0] for row in self._execute(sql.COLUMNS, (name,), queue)}
+        columns: list[set[str]] = [set() for _ in tables]
+        for place, name in self._execute(sql.COLUMNS, (list(tables),)):
+            columns[place - 1].add(name)
+        return columns
 
     def left_behind(self, settings: QueueSettings) -> tuple[int, int]:
         """How many messages the queue holds that were never leased, and that were."""
@@ -193,18 +195,19 @@ class LeaseStore:
 
     def _name_missing(self, settings: QueueSettings, error: DatabaseError) -> None:
         """Say whether it is the queue that is gone, or only where its messages go."""
-        if not self.columns(settings.name):
+        places = (("q", settings.name), ("q", settings.dlq), ("a", settings.name))
+        there = self.columns(*(sql.table(*place) for place in places))
+        if not there[0]:
             raise QueueGone(error.message, hint=error.hint, sqlstate=error.sqlstate) from error
-        beside = {
-            f"queue `{settings.dlq}`": self.columns(settings.dlq),
-            f"the archive of queue `{settings.name}`": self.columns(settings.name, "a"),
-        }
-        for what, columns in beside.items():
+        beside = f"queue `{settings.dlq}`", f"the archive of queue `{settings.name}`"
+        for what, columns in zip(beside, there[1:], strict=True):
             if not columns:
                 message = f"{what} does not exist"
                 raise DatabaseError(message, hint=error.hint, sqlstate=error.sqlstate) from error
 
-    def _execute(self, statement: str, parameters: Any, queue: str) -> list[tuple[Any, ...]]:
+    def _execute(
+        self, statement: str, parameters: Any, queue: str | None = None
+    ) -> list[tuple[Any, ...]]:
         assert self._session is not None
         return self._session.execute(statement, parameters, queue=queue, prepare=True)
 

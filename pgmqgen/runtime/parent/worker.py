@@ -18,6 +18,7 @@ from types import FrameType
 from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.database.layout import Layout
+from pgmqgen.runtime.database.sql import table
 from pgmqgen.runtime.database.watchdog import Watchdog
 from pgmqgen.runtime.hooks import Hooks, call_hook, load_hooks
 from pgmqgen.runtime.parent.lane import Lane
@@ -173,8 +174,9 @@ class Worker:
 
     def _check_queues(self, store: LeaseStore) -> None:
         settings = self._shift.plan.settings
-        names = dict.fromkeys(name for s in settings for name in (s.name, s.dlq))
-        columns = {name: store.columns(name) for name in names}
+        names = list(dict.fromkeys(name for s in settings for name in (s.name, s.dlq)))
+        there = store.columns(*(table("q", name) for name in names))
+        columns = dict(zip(names, there, strict=True))
         missing = _listing(name for name, found in columns.items() if not found)
         if missing:
             raise DatabaseError(
