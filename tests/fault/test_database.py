@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -197,13 +198,13 @@ def test_too_many_connections(own_server: Shop, local_directory: Path) -> None:
     cluster.start(data)
     worker = shop.start()
     shop.wait_for(lambda: "ready" in shop.logs())
-    _send(shop, 0, 5000)  # more than a worker has in hand
+    _send(shop, 0, 1000)
     shop.wait_for(lambda: len(_handled(shop)) > 100)
     with contextlib.ExitStack() as others:
-        _take_all_connections(shop, others)
+        _take_all_connections(shop, others).execute(_SEND_MORE)
         time.sleep(1)
     freed_at = time.time()
-    shop.wait_for(lambda: len(_handled(shop)) == 5000)
+    shop.wait_for(lambda: len(_handled(shop)) == 1100)
     first = min(line.at for line in shop.ledger("begin") if line.at > freed_at)
     assert first - freed_at < _RECOVERY_S
     worker.terminate()
@@ -213,8 +214,16 @@ def test_too_many_connections(own_server: Shop, local_directory: Path) -> None:
     assert "Warning" not in shop.logs()
 
 
-def _take_all_connections(shop: Shop, others: contextlib.ExitStack) -> None:
-    """Leave the worker none."""
+_SEND_MORE = """
+INSERT INTO pgmq.q_orders (vt, message)
+SELECT clock_timestamp(), jsonb_build_object('id', id, 'do', 'pass') FROM generate_series(1000, 1099) AS id
+"""
+
+
+def _take_all_connections(
+    shop: Shop, others: contextlib.ExitStack
+) -> psycopg.Connection[tuple[Any, ...]]:
+    """Leave the worker none; return one of them."""
     first = others.enter_context(psycopg.connect(shop.url, autocommit=True))
     ended = [(True,)]
     while ended:
@@ -222,6 +231,7 @@ def _take_all_connections(shop: Shop, others: contextlib.ExitStack) -> None:
         with contextlib.suppress(psycopg.OperationalError):
             while True:
                 others.enter_context(psycopg.connect(shop.url))
+    return first
 
 
 def _lock_up(shop: Shop, data: Path) -> str:
