@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pgmqgen.queue import Backoff, QueueSettings
     from pgmqgen.runtime.child.context import Context
     from pgmqgen.runtime.client.producer import AsyncProducer, Producer
-    from pgmqgen.runtime.client.queue import AsyncQueue, Queue, QueueMetrics, ReceivedMessage
+    from pgmqgen.runtime.client.queues import AsyncQueue, Queue, QueueMetrics, ReceivedMessage
     from pgmqgen.runtime.contract.validation import Contract
     from pgmqgen.runtime.hooks import Hooks
     from pgmqgen.runtime.message import Message
@@ -45,7 +45,7 @@ _HOMES = {
         "PayloadTypeError", "PgmqgenError", "RegistryError", "SchemaError", "Violation",
     ),
     "pgmqgen.queue": ("Backoff", "QueueSettings"),
-    "pgmqgen.runtime.client.queue": ("AsyncQueue", "Queue", "QueueMetrics", "ReceivedMessage"),
+    "pgmqgen.runtime.client.queues": ("AsyncQueue", "Queue", "QueueMetrics", "ReceivedMessage"),
     "pgmqgen.runtime.child.context": ("Context",),
     "pgmqgen.runtime.hooks": ("Hooks",),
     "pgmqgen.runtime.message": ("Message",),

@@ -21,9 +21,7 @@ from pgmq.install import get_embedded_install_sql
 import pgmqgen
 from pgmqgen import local
 
-settings.register_profile(
-    "untimed", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")  # a busy machine is no fault
 
 _TEMPLATE = "with_pgmq"

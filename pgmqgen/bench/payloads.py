@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pgmqgen.errors import ConfigError
-from pgmqgen.runtime.contract.json_text import dump_json
+from pgmqgen.runtime.json_text import dump_json
 from pgmqgen.runtime.registry import QueueSpec
 
 _FOLDER = Path(__file__).parent

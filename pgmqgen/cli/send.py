@@ -25,9 +25,9 @@ def send(
     registry: RegistryName = None,
 ) -> None:
     """Validate a message, send it, and print its id."""
-    from pgmqgen.runtime.client.queue import Queue
-    from pgmqgen.runtime.contract.json_text import parse_json
+    from pgmqgen.runtime.client.queues import Queue
     from pgmqgen.runtime.contract.validation import Contract
+    from pgmqgen.runtime.json_text import parse_json
 
     contract = load_project_registry(registry)[queue].contract
     # Untyped, so that what is sent is what was given, not what a model makes of it.
@@ -45,7 +45,7 @@ def send(
 
 
 def _parse_headers(text: str | None) -> dict[str, Any] | None:
-    from pgmqgen.runtime.contract.json_text import parse_json
+    from pgmqgen.runtime.json_text import parse_json
 
     if text is None:
         return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from pgmqgen.runtime.contract.json_text import read_leniently
 from pgmqgen.runtime.instant import read_instant
+from pgmqgen.runtime.json_text import read_leniently
 
 if TYPE_CHECKING:
     from pgmqgen.runtime.wire import Row

@@ -14,7 +14,7 @@ from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.outcome import Failure, Reschedule
 from pgmqgen.runtime.parent.delivery import Account, Delivery
 from pgmqgen.runtime.parent.intake import MAX_BATCH, MOST_BYTES
-from pgmqgen.runtime.parent.lease import LeaseStore, Row
+from pgmqgen.runtime.parent.lease_store import LeaseStore, Row
 from tests.bench.flows import BATCH, LARGE, Flow
 
 _QUEUE = QueueSettings(name="bench")

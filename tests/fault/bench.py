@@ -11,7 +11,7 @@ from pgmqgen.queue import Backoff, QueueSettings
 from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.message import Message
 from pgmqgen.runtime.parent.delivery import Delivery
-from pgmqgen.runtime.parent.lease import LeaseStore
+from pgmqgen.runtime.parent.lease_store import LeaseStore
 from tests.fault.model import ABSENT
 
 WORKERS = 3

@@ -29,7 +29,7 @@ from pgmqgen.runtime.outcome import (
     decide,
 )
 from pgmqgen.runtime.parent.delivery import Delivery, read_account
-from pgmqgen.runtime.parent.lease import Row
+from pgmqgen.runtime.parent.lease_store import Row
 from tests.fault.bench import LONG_S, MAX_ATTEMPTS, SETTINGS, WORKERS, Bench, as_message
 from tests.fault.model import ABSENT, TIME, Lease, Sent
 

@@ -15,7 +15,7 @@ from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.outcome import Archive, DeadLetter, Delete, Failure, Reschedule
 from pgmqgen.runtime.parent.delivery import Account, Delivery
-from pgmqgen.runtime.parent.lease import LeaseStore
+from pgmqgen.runtime.parent.lease_store import LeaseStore
 from tests.fault.harness import Shop, running_children
 
 

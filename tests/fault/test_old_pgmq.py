@@ -79,6 +79,7 @@ def test_a_worker_run(aged: Shop, version: str) -> None:
     tries = [line.attempt for line in aged.ledger("begin") if line.id == 2]
     if version == "1.4":  # a lease that was given back unused has spent an attempt
         assert tries == sorted(set(tries))
+        assert len(tries) >= 2
         assert tries[-1] == 3
     else:
         assert tries == [1, 2, 3]

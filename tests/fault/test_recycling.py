@@ -52,8 +52,9 @@ def test_the_next_process_is_ready_before_one_leaves(shop: Shop) -> None:
     """With one process: there is always one that handles."""
     shop.add_queues({"orders": {}})
     worker = shop.start(processes=1, max_age=0.5)
-    numbers = itertools.count()
+    numbers, deadline = itertools.count(), time.monotonic() + 60
     while len({line.pid for line in shop.ledger("end")}) < 4:
+        assert time.monotonic() < deadline, shop.logs()
         shop.send("orders", [{"id": next(numbers), "do": "pass"}])
         time.sleep(0.1)
     sent = next(numbers)

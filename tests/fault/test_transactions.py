@@ -273,7 +273,7 @@ def test_what_cannot_be_one_commit_is_refused(shop: Shop, function: str, error: 
 @BOTH
 @pytest.mark.parametrize(
     ("count", "seconds"),
-    [(500, 2), pytest.param(5000, 60, marks=pytest.mark.soak)],
+    [(1000, 5), pytest.param(5000, 60, marks=pytest.mark.soak)],
 )
 def test_exactly_once_whoever_is_killed(
     shop: Shop, function: str, count: int, seconds: float

@@ -187,7 +187,7 @@ def test_an_interrupted_run_leaves_no_queue(
             assert bench.stderr is not None
             while "send one by one, 200 B" not in bench.stderr.readline():
                 assert bench.poll() is None
-            _await_worker(database_url)
+            _await_worker(database_url, bench)
             bench.send_signal(signal.SIGINT)
             output, errors = bench.communicate(timeout=60)
         finally:
@@ -200,11 +200,12 @@ def test_an_interrupted_run_leaves_no_queue(
         assert len(connection.execute(others).fetchall()) == 1
 
 
-def _await_worker(url: str) -> None:
+def _await_worker(url: str, bench: subprocess.Popen[str]) -> None:
     """Return when a worker polls, and so is measured."""
     with _connected(url) as connection:
         look = "SELECT FROM pg_stat_activity WHERE application_name = 'pgmqgen scout' AND datname = current_database()"
         while connection.execute(look).rowcount == 0:
+            assert bench.poll() is None
             time.sleep(0.05)
 
 

@@ -37,7 +37,7 @@ from pgmqgen.runtime.hooks import Hooks
 from pgmqgen.runtime.models import OpenModel
 from pgmqgen.runtime.number_types import Number
 from pgmqgen.runtime.parent.intake import MOST_BYTES
-from pgmqgen.runtime.parent.lease import LeaseStore
+from pgmqgen.runtime.parent.lease_store import LeaseStore
 from tests.fault.proxy import Proxy
 
 BATCH = 500

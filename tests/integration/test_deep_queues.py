@@ -31,7 +31,7 @@ from pgmqgen.runtime.parent import floor
 from pgmqgen.runtime.parent.delivery import Account, Delivery
 from pgmqgen.runtime.parent.floor import BOTTOM
 from pgmqgen.runtime.parent.intake import MOST_BYTES
-from pgmqgen.runtime.parent.lease import LeaseStore
+from pgmqgen.runtime.parent.lease_store import LeaseStore
 
 DEPTH = 50_000
 BATCH = 10

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from pgmqgen.runtime.headers import HeaderWriter
+from pgmqgen.runtime.client.headers import HeaderWriter
 
 RESERVED = {"x-pgmqgen": {"schema": "f00d", "version": 1}}
 

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pgmqgen import Contract, InvalidMessage
-from pgmqgen.runtime.contract.json_text import WIRE, dump_json, parse_json
 from pgmqgen.runtime.formats import Date, DateTime, Time, Uuid
+from pgmqgen.runtime.json_text import WIRE, dump_json, parse_json
 from pgmqgen.runtime.number_types import DecimalNumber, Number
 
 edges = st.sampled_from(

@@ -9,7 +9,7 @@ import sys
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
-from pgmqgen.runtime.telemetry import traceparent
+from pgmqgen.runtime.client.telemetry import traceparent
 
 
 def test_without_an_active_span_there_is_no_traceparent() -> None:
@@ -36,7 +36,7 @@ def test_a_span_that_is_not_recorded_has_no_sampled_flag() -> None:
 
 def test_opentelemetry_is_not_imported() -> None:
     code = (
-        "import sys, pgmqgen; from pgmqgen.runtime.telemetry import traceparent; pgmqgen.Producer; "
+        "import sys, pgmqgen; from pgmqgen.runtime.client.telemetry import traceparent; pgmqgen.Producer; "
         "print(traceparent(), any(name.startswith('opentelemetry') for name in sys.modules))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

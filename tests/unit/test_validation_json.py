@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmqgen.errors import InvalidMessage, Violation
-from pgmqgen.runtime.contract.json_text import dump_json, parse_json
 from pgmqgen.runtime.contract.validation import Contract
+from pgmqgen.runtime.json_text import dump_json, parse_json
 
 # What jsonb can store: no NUL, no surrogates.
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pgmqgen.errors import InvalidMessage
-from pgmqgen.runtime.contract.json_text import parse_json
 from pgmqgen.runtime.contract.validation import Contract
+from pgmqgen.runtime.json_text import parse_json
 
 _CARD = {
     "title": "Card",

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pgmqgen.errors import InvalidMessage, Violation
-from pgmqgen.runtime.contract.json_text import escape
 from pgmqgen.runtime.contract.validation import Contract
+from pgmqgen.runtime.json_text import escape
 
 _DEFINITIONS = ("One", "Two")
 _names = st.sampled_from(["t", "u", "a/b", "~", "é %"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pgmqgen.errors import LeaseLost
-from pgmqgen.runtime.client.protocol import Row
 from pgmqgen.runtime.database import sql
 from pgmqgen.runtime.database.layout import CURRENT, Layout
 from pgmqgen.runtime.database.postgres import Call
@@ -28,7 +27,7 @@ class Acknowledgement:
         statement = sql.on_tables(template, message.queue, archive or CURRENT).encode()
         self.call = Call(statement, (message.id, message.read_count))
 
-    def check(self, rows: Sequence[Row]) -> None:
+    def check(self, rows: Sequence[tuple[Any, ...]]) -> None:
         """Raises LeaseLost if the statement found no such lease."""
         if not rows:
             message = self._message

@@ -12,7 +12,7 @@ from contextlib import (
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pgmqgen.runtime.headers import Headers
+from pgmqgen.runtime.client.headers import Headers
 from pgmqgen.runtime.progress import RUNNING, SETTLED, SETTLING
 
 if TYPE_CHECKING:

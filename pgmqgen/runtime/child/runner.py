@@ -19,11 +19,11 @@ from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.child.context import Context
 from pgmqgen.runtime.child.failure import describe
 from pgmqgen.runtime.child.resources import Resources
-from pgmqgen.runtime.contract.json_text import parse_json
 from pgmqgen.runtime.contract.validation import Contract
 from pgmqgen.runtime.database import sql
 from pgmqgen.runtime.database.layout import Layout
 from pgmqgen.runtime.hooks import Hooks, call_hook, overrides
+from pgmqgen.runtime.json_text import parse_json
 from pgmqgen.runtime.message import Controls, Message
 from pgmqgen.runtime.outcome import (
     Archive,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from pgmqgen.errors import DatabaseError
+from pgmqgen.runtime.client.headers import TRACE_HEADER
 from pgmqgen.runtime.database import sql
-from pgmqgen.runtime.headers import TRACE_HEADER
 from pgmqgen.runtime.message import RESERVED_HEADER
 
 MISSING_COLUMN: Final = "42703"

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
+from pgmqgen.runtime.client.headers import Headers
 from pgmqgen.runtime.contract.validation import Contract
-from pgmqgen.runtime.headers import Headers
 
 if TYPE_CHECKING:
     from pgmqgen.runtime.client.protocol import Delay
-    from pgmqgen.runtime.client.queue import AsyncQueue, Queue
+    from pgmqgen.runtime.client.queues import AsyncQueue, Queue
     from pgmqgen.runtime.client.target import AsyncTarget, Target
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Producer(Generic[T]):
     contract: ClassVar[Contract[Any]]
 
     def __init__(self, target: Target) -> None:
-        from pgmqgen.runtime.client.queue import Queue
+        from pgmqgen.runtime.client.queues import Queue
 
         self._queue: Queue[T] = Queue(target, self.contract.queue, self.contract)
 
@@ -85,7 +85,7 @@ class AsyncProducer(Generic[T]):
     contract: ClassVar[Contract[Any]]
 
     def __init__(self, target: AsyncTarget) -> None:
-        from pgmqgen.runtime.client.queue import AsyncQueue
+        from pgmqgen.runtime.client.queues import AsyncQueue
 
         self._queue: AsyncQueue[T] = AsyncQueue(target, self.contract.queue, self.contract)
 

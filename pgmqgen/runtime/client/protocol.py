@@ -13,12 +13,12 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from pgmqgen.errors import DatabaseError, InvalidMessage, PayloadTypeError, Violation
 from pgmqgen.queue import MAX_NAME_LENGTH
+from pgmqgen.runtime.client.headers import Headers, HeaderWriter
 from pgmqgen.runtime.client.older import MISSING_COLUMN, without_headers
-from pgmqgen.runtime.contract.json_text import dump_json, encode_each, parse_json, read_leniently
 from pgmqgen.runtime.database import sql
 from pgmqgen.runtime.database.layout import CURRENT, Layout
 from pgmqgen.runtime.database.postgres import Call
-from pgmqgen.runtime.headers import Headers, HeaderWriter
+from pgmqgen.runtime.json_text import dump_json, encode_each, parse_json, read_leniently
 from pgmqgen.runtime.message import read_headers
 
 T = TypeVar("T")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """Runs statements, each on a connection that nobody else uses meanwhile."""
+    """Runs statements; one at a time on a connection of its own or of a pool."""
 
     def fetch(self, call: Call) -> list[TupleRow]: ...
 

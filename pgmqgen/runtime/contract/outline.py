@@ -17,9 +17,9 @@ import jsonschema_rs
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from pgmqgen.runtime.contract.branches import name_branches, place_name
-from pgmqgen.runtime.contract.json_text import escape
 from pgmqgen.runtime.contract.parts import UNIONS, find, find_unions
 from pgmqgen.runtime.contract.tags import Tags, find_tags
+from pgmqgen.runtime.json_text import escape
 
 _ROOT = "urn:pgmqgen:schema"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from pgmqgen.runtime.contract.json_text import escape
+from pgmqgen.runtime.json_text import escape
 
 UNIONS = ("oneOf", "anyOf")
 MOST_STEPS = 16

@@ -22,7 +22,9 @@ from pgmqgen.numbers import (
     without_fractions,
 )
 from pgmqgen.runtime.contract.arithmetic import EXACT_KEYWORDS
-from pgmqgen.runtime.contract.json_text import (
+from pgmqgen.runtime.contract.outline import Outline
+from pgmqgen.runtime.contract.violations import explain
+from pgmqgen.runtime.json_text import (
     WIRE,
     dump_json,
     dump_lines,
@@ -30,8 +32,6 @@ from pgmqgen.runtime.contract.json_text import (
     may_be_rounded,
     read_json,
 )
-from pgmqgen.runtime.contract.outline import Outline
-from pgmqgen.runtime.contract.violations import explain
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

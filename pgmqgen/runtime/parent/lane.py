@@ -21,7 +21,7 @@ from pgmqgen.runtime.database.watchdog import Wait
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.parent.crew import Crew
 from pgmqgen.runtime.parent.intake import Intake, by_service
-from pgmqgen.runtime.parent.lease import LeaseStore, QueueGone
+from pgmqgen.runtime.parent.lease_store import LeaseStore, QueueGone
 from pgmqgen.runtime.parent.leasing import Leasing
 from pgmqgen.runtime.parent.limits import Absence
 from pgmqgen.runtime.parent.settling import Settling

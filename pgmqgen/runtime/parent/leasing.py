@@ -22,7 +22,7 @@ from pgmqgen.runtime.parent.delivery import (
 )
 from pgmqgen.runtime.parent.dispatch import AHEAD_S
 from pgmqgen.runtime.parent.intake import Intake
-from pgmqgen.runtime.parent.lease import LeaseStore
+from pgmqgen.runtime.parent.lease_store import LeaseStore
 from pgmqgen.runtime.parent.settling import Settling
 from pgmqgen.runtime.parent.shift import Shift
 from pgmqgen.runtime.parent.slots import Slot

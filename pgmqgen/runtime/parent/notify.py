@@ -22,7 +22,7 @@ from pgmqgen.runtime.database.watchdog import Wait
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.parent.floor import BOTTOM, Floor
 from pgmqgen.runtime.parent.lane import Lane
-from pgmqgen.runtime.parent.lease import NO_TABLE
+from pgmqgen.runtime.parent.lease_store import NO_TABLE
 from pgmqgen.runtime.parent.limits import Absence
 from pgmqgen.runtime.parent.shift import Shift
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pgmqgen.runtime.contract.json_text import parse_json
+from pgmqgen.runtime.json_text import parse_json
 from pgmqgen.runtime.message import Message
 from pgmqgen.runtime.parent.delivery import Delivery
 from pgmqgen.runtime.parent.plan import Plan

@@ -28,7 +28,7 @@ from pgmqgen.runtime.outcome import (
 )
 from pgmqgen.runtime.parent.delivery import Delivery
 from pgmqgen.runtime.parent.intake import Intake
-from pgmqgen.runtime.parent.lease import LeaseStore, QueueGone
+from pgmqgen.runtime.parent.lease_store import LeaseStore, QueueGone
 from pgmqgen.runtime.parent.report import parent_message
 from pgmqgen.runtime.parent.shift import Shift
 from pgmqgen.runtime.parent.slots import Slot

@@ -22,7 +22,7 @@ from pgmqgen.runtime.database.sql import table
 from pgmqgen.runtime.database.watchdog import Watchdog
 from pgmqgen.runtime.hooks import Hooks, call_hook, load_hooks
 from pgmqgen.runtime.parent.lane import Lane
-from pgmqgen.runtime.parent.lease import LeaseStore
+from pgmqgen.runtime.parent.lease_store import LeaseStore
 from pgmqgen.runtime.parent.limits import Absence, Limits
 from pgmqgen.runtime.parent.notify import Scout
 from pgmqgen.runtime.parent.plan import make_plan

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pgmqgen.errors import InvalidMessage
-from pgmqgen.runtime.contract.json_text import dump_json
+from pgmqgen.runtime.client.telemetry import traceparent
+from pgmqgen.runtime.json_text import dump_json
 from pgmqgen.runtime.message import RESERVED_HEADER
-from pgmqgen.runtime.telemetry import traceparent
 
 Headers = Mapping[str, Any]
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from pgmqgen.errors import DatabaseError, Violation
+from pgmqgen.runtime.client.headers import Headers
 from pgmqgen.runtime.client.protocol import (
     Codec,
     Delay,
@@ -24,7 +25,6 @@ from pgmqgen.runtime.client.protocol import (
 from pgmqgen.runtime.client.target import open_async_source, open_source
 from pgmqgen.runtime.database import postgres
 from pgmqgen.runtime.database.postgres import Call
-from pgmqgen.runtime.headers import Headers
 
 if TYPE_CHECKING:
     from pgmqgen.runtime.client.target import AsyncTarget, Target
