@@ -24,8 +24,11 @@ def check_plot(file: Path, options: Options) -> None:
     """Raise ConfigError if, after a long run, nothing could be drawn into `file`."""
     if not any(name in options.only for name in _DRAWN):
         raise ConfigError("there is nothing to plot", hint=f"measure {' or '.join(_DRAWN)}, too")
+    is_new = not file.exists()
     try:
         file.touch()
+        if is_new:  # an interrupted run is to leave none
+            file.unlink()
     except OSError as error:
         raise ConfigError(f"cannot write `{file}`: {error.strerror}") from error
 

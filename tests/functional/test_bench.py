@@ -156,6 +156,8 @@ def test_what_cannot_be_measured(project: Path) -> None:
         make_options(sizes=[17])
     with pytest.raises(ConfigError, match="there is nothing to plot"):
         check_plot(project / "plot.svg", make_options(only=["drain"]))
+    check_plot(project / "plot.svg", make_options())
+    assert not (project / "plot.svg").exists()
     with pytest.raises(ConfigError, match="cannot write"):
         check_plot(project / "none" / "plot.svg", make_options())
 
