@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 
 CAPACITY = 2048
 """Entries, and so the most deliveries that one child holds."""
@@ -84,5 +83,7 @@ def anonymous_file(name: str) -> int:
     """The descriptor of an empty file that no folder holds."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create(name)
-    with tempfile.TemporaryFile() as file:  # where there is no memfd, as on macOS
+    import tempfile  # where there is no memfd, as on macOS
+
+    with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

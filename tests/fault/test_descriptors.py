@@ -13,7 +13,7 @@ from socket import socket, socketpair
 
 import pytest
 
-from pgmqgen.runtime.child.sides import _send_now
+from pgmqgen.runtime.child.async_side import _send_now
 from pgmqgen.runtime.parent.slots import Slot
 from tests.fault.harness import Shop
 

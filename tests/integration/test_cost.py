@@ -27,7 +27,7 @@ from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.child.resources import Resources
 from pgmqgen.runtime.child.runner import ControlLine, Desk, Runner
-from pgmqgen.runtime.child.sides import SyncSide
+from pgmqgen.runtime.child.sync_side import SyncSide
 from pgmqgen.runtime.contract.validation import Contract
 from pgmqgen.runtime.database import sql
 from pgmqgen.runtime.database.connector import Connector

@@ -12,10 +12,10 @@ from typing import Any, cast
 import pytest
 
 from pgmqgen.runtime import progress, wire
-from pgmqgen.runtime.child import sides
+from pgmqgen.runtime.child import sync_side
 from pgmqgen.runtime.child.resources import Resources
 from pgmqgen.runtime.child.runner import Desk, Runner
-from pgmqgen.runtime.child.sides import SyncSide
+from pgmqgen.runtime.child.sync_side import SyncSide
 from pgmqgen.runtime.contract.validation import Contract
 from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.database.layout import CURRENT
@@ -115,7 +115,7 @@ def test_messages_behind_a_slow_one_are_decoded_together_and_once() -> None:
 def test_messages_behind_a_fast_one_are_decoded_in_their_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sides, "_COLD_S", 60.0)  # however busy this machine is
+    monkeypatch.setattr(sync_side, "_COLD_S", 60.0)  # however busy this machine is
     with child(takes_s=0.0) as fast:
         fast.run(*map(payload, range(3)))
         assert [kind for kind, _ in fast.events] == ["decode", "handle"] * 3

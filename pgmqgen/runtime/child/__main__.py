@@ -23,7 +23,7 @@ from pgmqgen.errors import PgmqgenError
 from pgmqgen.runtime import progress, wire
 from pgmqgen.runtime.child.resources import Resources
 from pgmqgen.runtime.child.runner import ControlLine, Desk, Runner
-from pgmqgen.runtime.child.sides import AsyncControls, AsyncSide, SyncSide
+from pgmqgen.runtime.child.sync_side import SyncSide
 from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.database.layout import Layout
 from pgmqgen.runtime.hooks import call_hook, load_hooks
@@ -67,11 +67,9 @@ def main(arguments: list[str]) -> None:
     record = progress.Progress(fds[3])
     loop_thread = None
     if any(desk.is_async for desk in desks):
-        controls = AsyncControls(line)
-        runner = Runner(record, hooks, resources, controls)
-        async_side = AsyncSide(async_sock, desks, runner, controls)
-        loop_thread = threading.Thread(target=async_side.run, name="pgmqgen-async", daemon=True)
-        loop_thread.start()
+        from pgmqgen.runtime.child.async_side import start_async_side
+
+        loop_thread = start_async_side(async_sock, desks, record, hooks, resources, line)
     call_hook(hooks, "on_start")
     sync_sock.sendall(wire.pack_frame((wire.READY, [desk.is_async for desk in desks])))
     sync_side = SyncSide(sync_sock, frames, desks, Runner(record, hooks, resources, line))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pgmqgen.errors import ConfigError
 
 if TYPE_CHECKING:
+    import asyncio
+
     import psycopg
 
     from pgmqgen.runtime.database.connector import Connector
@@ -29,8 +31,6 @@ class Resources:
         self._connector = connector
         self._connection: psycopg.Connection | None = None
         self._async_connection: psycopg.AsyncConnection | None = None
-        self._opening = asyncio.Lock()
-        self._turns = asyncio.Semaphore(_TRANSACTIONS)
         self._idle: list[psycopg.AsyncConnection] = []
 
     @property
@@ -78,6 +78,18 @@ class Resources:
                     self._idle.append(connection)
                 else:
                     await connection.close()
+
+    @cached_property
+    def _opening(self) -> asyncio.Lock:
+        import asyncio  # where there are async handlers
+
+        return asyncio.Lock()
+
+    @cached_property
+    def _turns(self) -> asyncio.Semaphore:
+        import asyncio
+
+        return asyncio.Semaphore(_TRANSACTIONS)
 
     @property
     def connector(self) -> Connector:
