@@ -117,9 +117,12 @@ def without_fractions(value: Any) -> Any:
     return _replace_numbers(value, _whole)
 
 
-def with_long_ints(value: Any) -> Any:
-    """The same JSON value, with an int for every integer that Python writes no int for."""
-    return _replace_numbers(value, _whole_if_long)
+def with_exact_ints(value: Any) -> Any:
+    """The same JSON value, with an int for every integer of which pydantic makes none, or another.
+
+    It needs a second for those that Python writes no int for, and rounds floats.
+    """
+    return _replace_numbers(value, _whole_if_inexact)
 
 
 def holds_decimals(value: Any) -> bool:
@@ -197,8 +200,9 @@ def _whole(number: int | float | Decimal) -> int | float | Decimal:
     return _to_int(exact) if _is_whole(exact) else number
 
 
-def _whole_if_long(number: int | float | Decimal) -> int | float | Decimal:
-    return _whole(number) if _is_long(number) else number
+def _whole_if_inexact(number: int | float | Decimal) -> int | float | Decimal:
+    is_rounded = isinstance(number, float) and _WHOLE <= abs(number) < _WORD
+    return _whole(number) if is_rounded or _is_long(number) else number
 
 
 def _is_long(number: int | float | Decimal) -> bool:

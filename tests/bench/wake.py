@@ -1,7 +1,8 @@
 """Where the time goes from `send` to the start of the handler, on a queue with `notify`.
 
 Milliseconds from the call of `send`, p50 and p99: until it returns, as PostgreSQL has committed; until the
-notification reaches somebody else who listens; until a worker's handler starts.
+notification reaches somebody else who listens; until the worker's listener wakes a lane, the lane asks for
+messages and has leased one; until the handler starts.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import argparse
 import tempfile
 import threading
 import time
+from bisect import bisect
+from collections.abc import Iterable
 from itertools import cycle
 from pathlib import Path
 
@@ -18,12 +21,13 @@ import psycopg
 from pgmqgen.bench.machine import describe_machine
 from pgmqgen.bench.measures.sending import make_producer, typed
 from pgmqgen.bench.options import Options
-from pgmqgen.bench.processes import WORKER, make_task, running
+from pgmqgen.bench.processes import make_task, running
 from pgmqgen.bench.site import synthetic_queues
 from pgmqgen.bench.subject import Subject
 from pgmqgen.runtime.database import sql
 from pgmqgen.stage.screen import Screen
 
+_WORKER = "tests.bench.woken"
 _RATE = 20
 _WARM_UP = 20
 _PATIENCE_S = 30.0
@@ -56,7 +60,7 @@ def measure(subject: Subject, count: int) -> Moments:
     with tempfile.TemporaryDirectory(prefix="pgmqgen-") as folder:
         ledger = Path(folder) / "ledger"
         task = make_task(subject, 2, handler="note", ledger=str(ledger))
-        with running(WORKER, task) as started, make_producer(subject) as producer:
+        with running(_WORKER, task) as started, make_producer(subject) as producer:
             listener = Listener(subject.url, _WARM_UP + count)
             listener.start()
             payloads = cycle(typed(subject))
@@ -70,10 +74,20 @@ def measure(subject: Subject, count: int) -> Moments:
         for line in ledger.read_text().splitlines():
             id_, began = map(int, line.split())
             moments[id_]["began"] = began
+        add_stamps(moments.values(), Path(f"{ledger}.stamps"))
     assert len(listener.heard) == len(moments), "not each message has notified once"
     for moment, heard in zip(moments.values(), listener.heard, strict=True):
         moment["notified"] = heard
     return list(moments.values())[_WARM_UP:]
+
+
+def add_stamps(moments: Iterable[dict[str, int]], stamps: Path) -> None:
+    """Give each moment the worker's first stamps after its call: one message is under way at a time."""
+    lines = [line.split() for line in stamps.read_text().splitlines()]
+    for what in ("heard", "asked", "leased"):
+        times = sorted(int(at) for name, at in lines if name == what)
+        for moment in moments:
+            moment[what] = times[bisect(times, moment["called"])]
 
 
 def main() -> None:
@@ -88,7 +102,7 @@ def main() -> None:
         machine = describe_machine(course.notifying.url)
     print(f"{given.messages:,} messages, {machine['cores']} cores, {machine['date']}:\n")
     print("| ms from the call of `send` | p50 | p99 |\n|---|---|---|")
-    for what in ("committed", "notified", "began"):
+    for what in ("committed", "notified", "heard", "asked", "leased", "began"):
         waits = sorted((moment[what] - moment["called"]) / 1e6 for moment in moments)
         print(f"| {what} | {waits[len(waits) // 2]:.1f} | {waits[len(waits) * 99 // 100]:.1f} |")
 

@@ -142,6 +142,8 @@ def test_equality_is_exact(one: str, other: str, nested: bool) -> None:
 
 
 @given(texts | edges)
+@example("600000000001000000")
+@example("-60000000000.1E7")
 def test_a_number_without_a_fraction_is_an_integer(text: str) -> None:
     number = Fraction(text)
     assert accepts('{"type": "integer"}', text) == (number.denominator == 1)

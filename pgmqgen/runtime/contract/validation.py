@@ -18,7 +18,7 @@ from pgmqgen.numbers import (
     plain,
     pointed,
     spelt_out,
-    with_long_ints,
+    with_exact_ints,
     without_fractions,
 )
 from pgmqgen.runtime.contract.arithmetic import EXACT_KEYWORDS
@@ -83,7 +83,7 @@ class Contract(Generic[T]):
         value, is_long = read_json(raw)
         self._check(value, is_long=is_long)
         if is_long and self._adapter is not None:
-            value = with_long_ints(value)  # pydantic needs a second to make one of a Decimal
+            value = with_exact_ints(value)
         return self.typed(value)
 
     def encode(self, payload: T) -> bytes:
