@@ -34,7 +34,9 @@ def _note(what: str) -> None:
 
 
 if __name__ == "__main__":
-    _STAMPS = os.open(f"{receive_task().ledger}.stamps", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    _STAMPS = os.open(
+        f"{receive_task().ledger}.stamps", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
+    )
     Lane.wake = stamped(Lane.wake, "heard")  # type: ignore[method-assign]
     LeaseStore.exchange = stamped(LeaseStore.exchange, "asked", "leased")  # type: ignore[method-assign]
     worker.main()
