@@ -51,7 +51,7 @@ def drain_by_loops(connection: psycopg.Connection, subject: Subject) -> dict[str
 
 
 def _spent(connection: psycopg.Connection, subject: Subject, pids: list[int]) -> dict[str, float]:
-    left = f"SELECT 1 FROM {table('q', subject.queue)} LIMIT 1".encode()
+    left = f"SELECT 1 FROM {table('q', subject.queue)} ORDER BY msg_id DESC LIMIT 1".encode()
     before = _taken(connection, pids)
     while connection.execute(left).fetchone():
         time.sleep(_LOOK_S)
