@@ -23,6 +23,13 @@ def pause(message: Message[Any], context: Context) -> None:
     time.sleep(SLOW_S)
 
 
+async def pause_async(message: Message[Any], context: Context) -> None:
+    """The same, while others of its process run."""
+    import asyncio  # sync handlers do without
+
+    await asyncio.sleep(SLOW_S)
+
+
 def note(message: Message[Any], context: Context) -> None:
     """Write into the ledger which message this is, and the time of the system's clock in ns."""
     now = time.time_ns()

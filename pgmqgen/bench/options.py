@@ -14,6 +14,7 @@ MEASURES: Final = {
     "send_batch": "1,000 messages at a time, against bare pgmq.send_batch",
     "drain": "a full queue, against a loop of pgmq.read and pgmq.delete",
     "slow": "handlers that take 10 ms each",
+    "async": "async handlers that take 10 ms each, against sync ones that take none",
     "delayed": "a full queue that also holds delayed messages, against one that does not",
     "latency": "from send to the start of the handler",
     "idle": "what a worker costs while its queues are empty",

@@ -32,6 +32,7 @@ FIGURES = {
     "send_batch": {"per_second"},
     "drain": {"per_second"},
     "slow": {"per_second", "share_percent"},
+    "async": {"per_second"},
     "delayed": {"per_second"},
     "latency": {"p50_ms", "p95_ms", "p99_ms", "max_ms", "after_rest_max_ms"},
     "idle": {"queries_per_second", "cpu_percent"},

@@ -13,6 +13,7 @@ _MAKERS: Mapping[str, Callable[[Course], Iterator[Measure]]] = {
     "send_batch": sending.send_batch,
     "drain": draining.drain,
     "slow": draining.slow,
+    "async": draining.by_event_loop,
     "delayed": draining.delayed,
     "latency": latency.latency,
     "idle": footprint.idle,

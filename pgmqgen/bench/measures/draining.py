@@ -103,6 +103,29 @@ def slow(course: Course) -> Iterator[Measure]:
     yield Measure(name="slow", title=title, contestants=[Contestant(name="worker", run=run)])
 
 
+def by_event_loop(course: Course) -> Iterator[Measure]:
+    """Async handlers that wait, up to 1,000 at once in each process, and sync ones that do not."""
+    options, subject = course.options, course.subjects[0]
+
+    def contestant(name: str, handler: str) -> Contestant:
+        def run() -> Figures:
+            subject.fill(options.messages)
+            seconds = drain_by_worker(subject, options.processes, handler)
+            return per_second(options.messages, seconds)
+
+        return Contestant(name=name, run=run)
+
+    yield Measure(
+        name="async",
+        title=_title(options, subject),
+        ratio="per_second",
+        contestants=[
+            contestant(f"async handlers of {SLOW_S * 1000:.0f} ms", "pause_async"),
+            contestant("sync ones of none", "ignore"),
+        ],
+    )
+
+
 def _title(options: Options, subject: Subject) -> str:
     return f"drain, {counted(options.processes, 'process')}, {subject.label}"
 
