@@ -90,14 +90,18 @@ class Subject:
         """Return the time at which no message was left, but those that are delayed for long.
 
         check: called again and again; raises if there is no use in waiting any longer
+
+        It is the time when the look began that found none: that one walks over all that died.
         """
         last_is_far = self._on_queue(_LAST_IS_FAR)
         with self._connected() as connection:
             connection.execute("SET enable_seqscan = off")
+            looked_at = time.perf_counter()
             while connection.execute(last_is_far, [_FAR_S / 2]).fetchone() == (False,):
                 check()
                 time.sleep(_LOOK_S)
-        return time.perf_counter()
+                looked_at = time.perf_counter()
+        return looked_at
 
     def _insert(self, connection: Connection, count: int, delay_s: float) -> None:
         array = b"[" + b",".join(self.payloads) + b"]"

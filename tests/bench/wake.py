@@ -82,12 +82,13 @@ def measure(subject: Subject, count: int) -> Moments:
 
 
 def add_stamps(moments: Iterable[dict[str, int]], stamps: Path) -> None:
-    """Give each moment the worker's first stamps after its call: one message is under way at a time."""
+    """Give each moment the worker's stamps that led to the start of its handler, from the last one back."""
     lines = [line.split() for line in stamps.read_text().splitlines()]
-    for what in ("heard", "asked", "leased"):
+    for what, then in (("leased", "began"), ("asked", "leased"), ("heard", "asked")):
         times = sorted(int(at) for name, at in lines if name == what)
         for moment in moments:
-            moment[what] = times[bisect(times, moment["called"])]
+            moment[what] = times[bisect(times, moment[then]) - 1]
+    assert all(moment["called"] < moment["heard"] for moment in moments), "one began unheard"
 
 
 def main() -> None:

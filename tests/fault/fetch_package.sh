@@ -3,6 +3,7 @@
 # and no service is started. Fails, and says so, where there is no such package.
 set -eu
 package=$2
+script=$(realpath "$0")
 mkdir -p "$1"
 cd "$1"
 
@@ -15,7 +16,7 @@ fetch() {
 
 # The lists of packages may be missing, or too old.
 if ! fetch 2>/dev/null; then
-    { [ "$(id -u)" = 0 ] && apt-get update -qq && fetch; } 2>/dev/null || {
+    { [ "$(id -u)" = 0 ] && flock "$script" apt-get update -qq && fetch; } 2>/dev/null || {
         echo "no package $package here: the tests that need it are skipped" >&2
         exit 1
     }

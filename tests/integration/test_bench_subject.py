@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 
@@ -40,7 +43,22 @@ def test_an_empty_queue_is_drained(orders: Subject) -> None:
     orders.wait_until_drained(pytest.fail)
 
 
-def test_a_look_does_not_walk_over_what_was_handled(orders: Subject) -> None:
+def test_the_time_of_the_last_look_is_not_measured(orders: Subject) -> None:
+    with (
+        psycopg.connect(orders.url) as owner,
+        psycopg.connect(orders.url, autocommit=True) as watcher,
+        ThreadPoolExecutor() as pool,
+    ):
+        owner.execute("LOCK TABLE pgmq.q_orders")
+        drained = pool.submit(orders.wait_until_drained, pytest.fail)
+        while not watcher.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone():
+            time.sleep(0.01)
+        while_it_looks = time.perf_counter()
+        owner.rollback()
+        assert drained.result() < while_it_looks
+
+
+def test_a_look_does_not_walk_over_what_was_handled_before_the_last(orders: Subject) -> None:
     orders.fill(20_000)
     with psycopg.connect(orders.url, autocommit=True) as connection:
         connection.execute("SET enable_seqscan = off")

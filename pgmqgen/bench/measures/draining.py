@@ -106,6 +106,7 @@ def slow(course: Course) -> Iterator[Measure]:
 def by_event_loop(course: Course) -> Iterator[Measure]:
     """Async handlers that wait, up to 1,000 at once in each process, and sync ones that do not."""
     options, subject = course.options, course.subjects[0]
+    processes = counted(options.processes, "process")
 
     def contestant(name: str, handler: str) -> Contestant:
         def run() -> Figures:
@@ -117,11 +118,11 @@ def by_event_loop(course: Course) -> Iterator[Measure]:
 
     yield Measure(
         name="async",
-        title=_title(options, subject),
+        title=f"async handlers of {SLOW_S * 1000:.0f} ms, {processes}, {subject.label}",
         ratio="per_second",
         contestants=[
-            contestant(f"async handlers of {SLOW_S * 1000:.0f} ms", "pause_async"),
-            contestant("sync ones of none", "ignore"),
+            contestant("async handlers", "pause_async"),
+            contestant("sync handlers that do nothing", "ignore"),
         ],
     )
 
