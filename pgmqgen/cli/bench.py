@@ -9,12 +9,22 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from pgmqgen.cli.database import DatabaseUrl, Local, RegistryName, database, load_project_registry
+from pgmqgen.cli.database import Local, RegistryName, database, load_project_registry
 
 if TYPE_CHECKING:
     from pgmqgen.bench.course import Course
     from pgmqgen.bench.options import Options
     from pgmqgen.stage.screen import Screen
+
+_DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        help="The database; by default synthetic queues have a server of their own, and those of the "
+        "project are on PGMQGEN_DATABASE_URL, then DATABASE_URL.",
+    ),
+]
 
 
 def bench(
@@ -61,7 +71,7 @@ def bench(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Delete what is in the queue that is measured.")
     ] = False,
-    database_url: DatabaseUrl = None,
+    database_url: _DatabaseUrl = None,
     local: Local = False,
     registry: RegistryName = None,
 ) -> None:
@@ -70,7 +80,8 @@ def bench(
     Synthetic queues are made on a server of their own in a temporary folder, or on the
     database given, and dropped afterwards. A queue of the project is emptied; its handler
     is not called. Stop its workers first: they would take the messages. MEASURE is one of
-    send, send_batch, drain, slow, delayed, latency, idle, memory, processes, backlog.
+    send, send_batch, drain, slow, async, delayed, latency, idle, memory, processes,
+    backlog.
     For example:
 
     pgmqgen bench --only drain --only send

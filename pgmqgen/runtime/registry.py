@@ -7,6 +7,7 @@ loads no models and a producer loads one.
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -83,8 +84,8 @@ class QueueSpec(Generic[T]):
         except RegistryError as error:
             if error.__cause__ is None:  # not there, as opposed to there and broken
                 error.hint = (
-                    f"`pgmqgen generate` writes a stub for queue `{self.name}`; "
-                    "it must define `handle(message, context)`"
+                    f"`pgmqgen generate` writes a stub for queue `{self.name}`, if there is no such "
+                    "module; it must define `handle(message, context)`"
                 )
             raise
         if not callable(found):
@@ -141,8 +142,9 @@ def import_object(name: str, *, package: str = "") -> Any:
         full_name = f"{package}{module_name}" if module_name.startswith(".") else module_name
         if isinstance(error, ModuleNotFoundError) and full_name == error.name:
             raise RegistryError(f"there is no module `{full_name}`") from None
+        where = _where(error)
         raise RegistryError(
-            f"cannot import `{full_name}`: {type(error).__name__}: {error}"
+            f"cannot import `{full_name}`: {type(error).__name__}: {error}{where}"
         ) from error
     try:
         found = module
@@ -151,6 +153,15 @@ def import_object(name: str, *, package: str = "") -> Any:
     except AttributeError:
         raise RegistryError(f"module `{module.__name__}` has no `{attribute}`") from None
     return found
+
+
+def _where(error: Exception) -> str:
+    """Where an import has failed: the file and line, unless the error tells it itself."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = next((f for f in reversed(frames) if not f.filename.startswith("<frozen ")), None)
+    if last is None or last.filename == __file__ or isinstance(error, SyntaxError):
+        return ""
+    return f" (at {last.filename}:{last.lineno})"
 
 
 def load_registry(name: str) -> Registry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from typing import Any
 
@@ -58,6 +59,9 @@ def test_a_failing_handler_is_tried_again_then_dead_lettered(
     shop.send("orders", [{"id": 1, "do": do}, {"id": 2, "do": "pass"}])
     shop.run()
     assert attempts(shop, 1) == [1, 2, 3]
+    logs = shop.logs()
+    assert re.search(r"message 1 of `orders`, attempt 1 of 3, again in [\d.]+ s: \w", logs)
+    assert re.search(r"message 1 of `orders`, attempt 3 of 3, moved to `orders_dlq`: \w", logs)
     assert attempts(shop, 2) == [1]
     (dead,) = shop.rows("q_orders_dlq")
     assert dead["message"] == {"id": 1, "do": do}

@@ -69,7 +69,17 @@ def test_a_missing_queue_is_named(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("handlers", "complaint"),
     [
-        ("import nothing_of_the_kind", "cannot import `shop.handlers`: ModuleNotFoundError"),
+        (
+            "\nimport nothing_of_the_kind",
+            (
+                "cannot import `shop.handlers`: ModuleNotFoundError: "
+                "No module named 'nothing_of_the_kind' (at {folder}/shop/handlers.py:2)"
+            ),
+        ),
+        (
+            "handle = (",
+            "cannot import `shop.handlers`: SyntaxError: '(' was never closed (handlers.py, line 1)\n",
+        ),
         ("def hand_over(message, context): ...", "module `shop.handlers` has no `handle`"),
         ("handle = 7", "`.handlers:handle` of queue `orders` is not a function"),
     ],
@@ -81,7 +91,7 @@ def test_handlers_that_do_not_load_end_the_worker(
     (shop.folder / "shop" / "handlers.py").write_text(handlers)
     worker = shop.start()
     assert worker.wait(20) == 1
-    assert f"RegistryError: {complaint}" in shop.logs()
+    assert f"RegistryError: {complaint.format(folder=shop.folder)}" in shop.logs()
 
 
 def test_handlers_that_kill_their_process_at_import_end_the_worker(shop: Shop) -> None:

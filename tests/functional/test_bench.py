@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -234,6 +235,11 @@ def test_a_database_without_pgmq(empty_database_url: str, project: Path, run_pgm
     assert (done.returncode, done.stdout) == (3, "")
     assert "the database has no pgmq" in done.stderr
     assert _objects(empty_database_url) == before
+
+
+def test_the_help_names_every_measure(run_pgmqgen: Run) -> None:
+    words = re.findall(r"[\w]+", run_pgmqgen("bench", "--help").stdout)
+    assert set(MEASURES) <= set(words)
 
 
 def test_rounds_take_turns_and_ratios_are_of_one_round() -> None:

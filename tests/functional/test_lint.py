@@ -106,6 +106,17 @@ def test_warnings_block_only_if_strict(project: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["x-pgmqq", "x-pqmq", "x_pgmq", "X-PGMQ", "x-pgmqgen"])
+def test_settings_under_a_misspelt_key_are_reported(project: Path, key: str) -> None:
+    for name in ("a.json", "shared/c.json"):
+        (project / "schemas" / name).unlink()
+    schema = {"type": "string", key: {"max_attempts": 2}, "x-internal": 1, "x-mq": 2}
+    (project / "schemas" / "b.json").write_text(json.dumps(schema))
+    assert _lint(project, "--strict").stdout.startswith(
+        f"schemas/b.json:1:20: PGQ101 warning: unknown keyword `{key}`\n"
+    )
+
+
 def test_a_file_that_may_not_be_read(project: Path) -> None:
     (project / "schemas" / "a.json").chmod(0o000)
     done = _lint(project, under=_NOT_ALL_POWERFUL if os.geteuid() == 0 else ())

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pgmqgen.errors import DatabaseError
+from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime import wire
 from pgmqgen.runtime.hooks import call_hook
 from pgmqgen.runtime.outcome import (
@@ -187,18 +188,22 @@ class Settling:
         return delivery.settled
 
     def _announce(self, delivery: Delivery, result: Result, decision: Decision) -> None:
-        name = self._intakes[delivery.number].settings.name
+        settings = self._intakes[delivery.number].settings
+        text = ""
         match result:
             case Failed(Failure("crash" | "timeout" as reason, error, stack)):
-                log.warning("message %d of `%s`: %s", delivery.msg_id, name, error)
+                text = error
                 self._post(delivery, "on_lost", reason, stack)
             case Failed(failure, verdict):
-                # No error: monitors that collect those would count it beside the hook `on_error`.
                 text = failure.error if verdict else failure.traceback or failure.error
-                log.warning("message %d of `%s`: %s", delivery.msg_id, name, text.rstrip())
             case Invalid(failure):
-                self._shift.count(name, "invalid")
-                log.warning("message %d of `%s`: %s", delivery.msg_id, name, failure.error)
+                self._shift.count(settings.name, "invalid")
+                text = failure.error
+        if text:
+            # No error: monitors that collect those would count it beside the hook `on_error`.
+            where = delivery.msg_id, settings.name, delivery.account.attempt, settings.max_attempts
+            then = _describe(decision, settings)
+            log.warning("message %d of `%s`, attempt %d of %d, %s: %s", *where, then, text.rstrip())
         if isinstance(decision, DeadLetter):
             self._post(delivery, "on_dead_letter", decision.failure.reason)
 
@@ -222,6 +227,21 @@ def _instead_of(decision: Decision) -> Decision | None:
         case Release(delay_s) if delay_s > _REFUSED_S:
             return Release(_REFUSED_S)
     return None
+
+
+def _describe(decision: Decision, settings: QueueSettings) -> str:
+    """What becomes of a message that was not handled well, in words."""
+    match decision:
+        case Reschedule(delay_s):
+            return f"again in {delay_s:.3g} s"
+        case DeadLetter():
+            return f"moved to `{settings.dlq}`"
+        case Archive():
+            return "archived"
+        case Delete():
+            return "deleted"
+        case Release():
+            return "given back"
 
 
 def _advice(error: DatabaseError) -> str:

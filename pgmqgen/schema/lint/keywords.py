@@ -70,10 +70,11 @@ _OF_TYPE = {
         "patternProperties", "properties", "propertyNames", "required",
     ),
 }  # fmt: skip
-KNOWN = ONE | LISTED | NAMED | INERT_BESIDE_REF | {
+OURS = {"x-pgmq"}
+KNOWN = OURS | ONE | LISTED | NAMED | INERT_BESIDE_REF | {
     "$anchor", "$comment", "$dynamicAnchor", "$dynamicRef", "$id", "$recursiveAnchor",
     "$recursiveRef", "$ref", "$schema", "$vocabulary", "contentEncoding", "contentMediaType",
-    "default", "deprecated", "description", "examples", "readOnly", "title", "writeOnly", "x-pgmq",
+    "default", "deprecated", "description", "examples", "readOnly", "title", "writeOnly",
 }  # fmt: skip
 _ANNOTATIONS = frozenset({
     "comment", "comments", "discriminator", "enumDescriptions", "enumNames", "example",
@@ -107,10 +108,13 @@ def _spelling(subject: Subject, at: Pointer, schema: dict[str, Any]) -> Iterator
 
 @cache
 def _meant(keyword: str) -> str | None:
-    if keyword in _ANNOTATIONS or keyword.lower().startswith("x-") or len(keyword) > 40:
+    if keyword in _ANNOTATIONS or len(keyword) > 40:
         return None
-    plain = {_plain(known): known for known in sorted(KNOWN)}
-    close = difflib.get_close_matches(_plain(keyword), plain, n=1, cutoff=0.84)
+    # Others' extensions are no mistakes; but whoever misspells ours loses all settings of a queue.
+    is_extension = keyword.lower().startswith("x-")
+    known, cutoff = (OURS, 0.76) if is_extension else (KNOWN, 0.84)
+    plain = {_plain(each): each for each in sorted(known)}
+    close = difflib.get_close_matches(_plain(keyword), plain, n=1, cutoff=cutoff)
     return plain[close[0]] if close else None
 
 
