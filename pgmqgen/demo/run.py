@@ -93,9 +93,7 @@ def _send_backlog(screen: Screen, traffic: Traffic) -> None:
         fates = [fate for sent in traffic.sent.values() for fate in sent.fates.values()]
         invalid = fates.count("invalid")
         good = len(fates) - invalid
-        step.outcome = (
-            f"sent {good:,} messages by producers, and {invalid} invalid ones by plain SQL"
-        )
+        step.outcome = f"sent {good:,} messages by producers, {invalid} invalid ones by plain SQL; more will follow"
 
 
 def _work(
@@ -115,9 +113,11 @@ def _work(
             worker.stop()
             working.result()
         entries = ledger.read_ledger(ledger_file)
-        processes = len({entry.pid for entry in entries})
+        replaced = len({entry.pid for entry in entries}) - _PROCESSES
+        handled = sum(len(sent.fates) for sent in traffic.sent.values())
         step.outcome = (
-            f"handled them in {_PROCESSES} processes, {processes} in all: one report kills its own"
+            f"worked through {handled:,} messages in {_PROCESSES} processes; "
+            f"{replaced} were replaced, as one report kills its own"
         )
     return entries
 
