@@ -79,7 +79,7 @@ def test_a_piped_run(temporary: Path, run_pgmqgen: Run) -> None:
     )
     assert "1 killed its process each time" in done.stdout
     steps = [line.split()[1] for line in done.stderr.splitlines()]
-    assert steps == ["compiled", "started", "migrated:", "sent", "handled"]
+    assert steps == ["compiled", "started", "migrated:", "sent", "worked"]
 
 
 def _read_rows(output: str) -> dict[str, list[int]]:
