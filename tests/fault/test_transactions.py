@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.fault.harness import Shop, running_children
@@ -292,6 +293,7 @@ def test_exactly_once_whoever_is_killed(
             worker.wait()
             worker = shop.start(queues=["orders"])
     shop.wait_for(lambda: shop.count("q_orders") == 0, timeout_s=60)
+    shop.wait_for(psutil.Process(worker.pid).children)  # the last one may have only just started
     worker.terminate()
     assert worker.wait(20) == 0
     assert _effects(shop) == list(range(count))
