@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -83,23 +80,7 @@ def load_project_registry(name: str | None) -> Registry:
 @contextmanager
 def _embedded(root: Path) -> Iterator[str]:
     from pgmqgen.local import local_server
+    from pgmqgen.stage.project import unwinding_once
 
-    with _exiting_on_sigterm(), local_server(root) as url:
+    with unwinding_once(), local_server(root) as url:
         yield url
-
-
-@contextmanager
-def _exiting_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, so that a server started for this command is stopped."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _exit)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _exit(number: int, _frame: FrameType | None) -> None:
-    sys.exit(128 + number)

@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,10 +85,11 @@ def serve(directory: Path) -> Iterator[str]:
     """Like `local_server`, for the server whose folder is `directory`."""
     _prepare(directory)
     with (directory / "users").open("w") as users:
-        with _locked(directory):
-            _start(directory)
-            fcntl.flock(users, fcntl.LOCK_SH)
         try:
+            # Who is interrupted meanwhile waits until there is a server that can be stopped.
+            with _locked(directory), ThreadPoolExecutor(1) as starter:
+                starter.submit(_start, directory).result()
+                fcntl.flock(users, fcntl.LOCK_SH)
             yield _url(directory)
         finally:
             with _locked(directory):

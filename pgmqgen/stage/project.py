@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -82,21 +83,30 @@ def importing_from(root: Path) -> Iterator[None]:
 
 @contextmanager
 def unwinding_once() -> Iterator[None]:
-    """Let the first signal unwind the stack, and no other one disturb that."""
+    """Let the first signal unwind the stack, and no other one disturb that.
+
+    A signal that is ignored, as under nohup, stays so; only a main thread gets any.
+    """
+    signals = list(_unwinding_signals())
 
     def unwind(number: int, _: FrameType | None) -> None:
-        for each in _SIGNALS:
+        for each in signals:
             signal.signal(each, signal.SIG_IGN)
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, unwind) for number in _SIGNALS}
+    before = {number: signal.signal(number, unwind) for number in signals}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _unwinding_signals() -> Iterator[signal.Signals]:
+    if threading.current_thread() is threading.main_thread():
+        yield from (each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN)
 
 
 def _reachable_parent() -> Path | None:

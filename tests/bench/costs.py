@@ -22,6 +22,7 @@ from pgmqgen.bench.processes import BARE_LOOP, WORKER, make_task, running
 from pgmqgen.bench.site import synthetic_queues
 from pgmqgen.bench.subject import Subject
 from pgmqgen.runtime.database.sql import table
+from pgmqgen.stage.project import unwinding_once
 from pgmqgen.stage.screen import Screen
 from tests.scale import accounting
 
@@ -96,6 +97,7 @@ def show(costs: Costs, count: int) -> Iterator[str]:
         yield f"| {label}, {name} | {' | '.join(texts)} | {sum(cells) / count * 1e6:.1f} |"
 
 
+@unwinding_once()
 def main() -> None:
     """Run the benchmark on a server of its own."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -23,6 +23,7 @@ from pgmqgen import local
 from pgmqgen.admin import ddl
 from pgmqgen.local.programs import psql_path
 from pgmqgen.runtime.database import sql
+from pgmqgen.stage.project import unwinding_once
 
 _SEND = """
 INSERT INTO pgmq.q_orders (vt, message)
@@ -103,6 +104,7 @@ def run(url: str, folder: Path, seconds: int, rounds: int) -> None:
             print(f"| {connections} | {batch} | {without:,.0f} | {with_trigger:,.0f} | {span} |")
 
 
+@unwinding_once()
 def main() -> None:
     """Run the benchmark on a server of its own."""
     parser = argparse.ArgumentParser(description=__doc__)

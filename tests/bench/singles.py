@@ -24,6 +24,7 @@ from pgmqgen.bench.options import Options
 from pgmqgen.bench.site import synthetic_queues
 from pgmqgen.bench.subject import Subject
 from pgmqgen.runtime.database import sql
+from pgmqgen.stage.project import unwinding_once
 from pgmqgen.stage.screen import Screen
 
 _SIZES = (1000, 200)
@@ -116,6 +117,7 @@ def _cpu_s(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
+@unwinding_once()
 def main() -> None:
     """Run the benchmark on a server of its own."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -23,6 +23,7 @@ from pgmqgen.bench.processes import BARE_LOOP, WORKER, Started, make_task, runni
 from pgmqgen.bench.site import synthetic_queues
 from pgmqgen.bench.subject import Subject
 from pgmqgen.runtime.database.sql import table
+from pgmqgen.stage.project import unwinding_once
 from pgmqgen.stage.screen import Screen
 from tests.scale import accounting
 
@@ -133,6 +134,7 @@ def show(rates: Rates) -> Iterator[str]:
         yield f"| {name}, {state} open | {' | '.join(cells)} |"
 
 
+@unwinding_once()
 def main() -> None:
     """Run the benchmark on a server of its own."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -20,6 +20,7 @@ from pgmq.install import get_embedded_install_sql
 
 from pgmqgen import local
 from pgmqgen.local import cluster
+from pgmqgen.stage.project import unwinding_once
 from tests.bench.flows import BATCH, DEFAULT, FLOWS, SETTINGS, Flow
 from tests.bench.lane import Lane
 
@@ -239,6 +240,7 @@ def serving(naptime_s: int) -> Iterator[tuple[Server, str]]:
             yield server, url
 
 
+@unwinding_once()
 def main() -> None:
     """Run the benchmark on a server of its own."""
     parser = argparse.ArgumentParser(description=__doc__)

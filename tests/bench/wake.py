@@ -25,6 +25,7 @@ from pgmqgen.bench.processes import make_task, running
 from pgmqgen.bench.site import synthetic_queues
 from pgmqgen.bench.subject import Subject
 from pgmqgen.runtime.database import sql
+from pgmqgen.stage.project import unwinding_once
 from pgmqgen.stage.screen import Screen
 
 _WORKER = "tests.bench.woken"
@@ -91,6 +92,7 @@ def add_stamps(moments: Iterable[dict[str, int]], stamps: Path) -> None:
     assert all(moment["called"] < moment["heard"] for moment in moments), "one began unheard"
 
 
+@unwinding_once()
 def main() -> None:
     """Run the benchmark on a server of its own."""
     parser = argparse.ArgumentParser(description=__doc__)

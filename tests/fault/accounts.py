@@ -26,6 +26,7 @@ from pgmq.install import get_embedded_install_sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from pgmqgen import local
+from pgmqgen.stage.project import unwinding_once
 from tests.fault.faults import FAULTS, LEASE_S, fill_disk, missing, restart_pooler
 from tests.fault.harness import Shop
 from tests.fault.pgbouncer import PgBouncer
@@ -179,6 +180,7 @@ def _small_disk(directory: Path) -> Iterator[None]:
         subprocess.run(["umount", directory], check=True)
 
 
+@unwinding_once()
 def main() -> None:
     """Print the table of all faults."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -17,6 +17,7 @@ import psycopg
 from pgmq.install import get_embedded_install_sql
 
 from pgmqgen import local
+from pgmqgen.stage.project import unwinding_once
 from tests.fault.harness import Shop
 
 _HANDLERS = """
@@ -100,6 +101,7 @@ def _pss_mb(process: psutil.Process) -> float:
         return 0.0
 
 
+@unwinding_once()
 def main() -> None:
     """Print a table of the samples."""
     parser = argparse.ArgumentParser(description=__doc__)

@@ -30,6 +30,18 @@ with local.serve(Path(sys.argv[1])) as url:
 """
 
 
+_SERVE_UNTIL_SIGNALLED = """
+import signal
+import sys
+from pathlib import Path
+from pgmqgen import local
+
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+with local.serve(Path(sys.argv[1])):
+    signal.pause()
+"""
+
+
 def _pid(directory: Path) -> int | None:
     return local.status(directory).pid
 
@@ -292,3 +304,20 @@ def _runs(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.mark.parametrize("made", ["data.new", "data", "data/postmaster.pid"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_interrupted_while_it_starts_leaves_no_server(
+    local_directory: Path, made: str, number: signal.Signals
+) -> None:
+    command = [sys.executable, "-c", _SERVE_UNTIL_SIGNALLED, local_directory]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not (local_directory / made).exists():
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.send_signal(number)
+        assert process.wait(60) != 0
+    assert _pid(local_directory) is None
+    time.sleep(0.3)  # one that was started all the same would be there by now
+    assert _pid(local_directory) is None

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pgmqgen import local
+from pgmqgen.stage.project import unwinding_once
 from tests.peers import report
 from tests.peers.contestants import OURS, PEERS
 from tests.peers.measure import Result, measure_drain, measure_waits
@@ -18,6 +19,7 @@ from tests.peers.stage import Stage, StageError, version_of
 _RATE = 20
 
 
+@unwinding_once()
 def main() -> None:
     """Run what the options name, print the table, and write what they ask for."""
     options = _parse()

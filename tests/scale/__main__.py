@@ -23,6 +23,7 @@ import psycopg
 
 from pgmqgen.local import cluster
 from pgmqgen.local.programs import give_to_server
+from pgmqgen.stage.project import unwinding_once
 from tests.fault.hosts import Hosts, can_make_hosts, make_hosts, serve
 from tests.fault.pgbouncer import PgBouncer, find_program
 from tests.scale import profile
@@ -111,6 +112,7 @@ class Run:
         )
 
 
+@unwinding_once()
 def main() -> None:
     """Measure, print the tables, and write what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.scale", description=__doc__)
