@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -170,6 +171,27 @@ def test_items_that_an_array_lacks(schema: Any, value: Any, told: str) -> None:
 )  # fmt: skip
 def test_values_that_are_not_allowed(schema: Any, value: Any, told: str) -> None:
     assert _told(schema, value) == [f"(root): {told}"]
+
+
+_EMAIL = {"properties": {"subject": True, "body": True}, "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "hint"),
+    [
+        (_EMAIL, {"subjct": 1}, "; did you mean `subject`?"),
+        (_EMAIL, {"bdy": 1, "subjct": 1}, "; did you mean `body`, `subject`?"),
+        (_EMAIL, {"subjct": 1, "subject": 1}, ""),
+        (_EMAIL, {"to": 1}, ""),
+        ({"$ref": "#/$defs/b~1c", "$defs": {"b/c": _EMAIL}}, {"subjct": 1}, "; did you mean `subject`?"),
+        ({"allOf": [{"properties": {"body": True}}], **_CLOSED}, {"bdy": 1}, "; did you mean `body`?"),
+        ({**_EMAIL, "properties": {500 * "a": True}}, {499 * "a": 1}, f"; did you mean `{28 * 'a'}...{28 * 'a'}`?"),
+    ],
+)  # fmt: skip
+def test_properties_that_are_perhaps_misspelt(schema: Any, value: Any, hint: str) -> None:
+    (told,) = _told(schema, value)
+    assert told.startswith(f"(root): {_NOT_ALLOWED} (")
+    assert re.split(r"unexpected\)| \[", told)[1] == hint
 
 
 def test_a_branch_for_several_values_is_called_by_the_first_of_them() -> None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ import jsonschema_rs
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from pgmqgen.runtime.contract.branches import name_branches, place_name
-from pgmqgen.runtime.contract.parts import UNIONS, find, find_unions
+from pgmqgen.runtime.contract.parts import UNIONS, find, find_unions, parts
 from pgmqgen.runtime.contract.tags import Tags, find_tags
 from pgmqgen.runtime.json_text import escape
 
@@ -110,6 +111,13 @@ class Outline:
             most=None if most is None else int(most),
             found=sum(map(validator.is_valid, items)),
         )
+
+    def missing(self, error: ValidationError) -> list[str]:
+        """The properties that the schema of an error declares, and the object does not have."""
+        schema = find(self._schema, error.schema_path[:-1])
+        present = error.instance if isinstance(error.instance, dict) else {}
+        declared = chain.from_iterable(p.get("properties", {}) for p in parts(self._schema, schema))
+        return [name for name in declared if name not in present]
 
     def _validator(self, schema: dict[str, Any], **more: Any) -> jsonschema_rs.Validator:
         """A validator of branches, compiled once."""

@@ -18,7 +18,15 @@ from pgmqgen.errors import Violation
 from pgmqgen.runtime.contract.consequences import telling
 from pgmqgen.runtime.contract.outline import Contained, Outline, Union, pointer_of
 from pgmqgen.runtime.contract.tags import Tag, look_up
-from pgmqgen.runtime.contract.wording import counted, either, expected, listed, shorten, type_name
+from pgmqgen.runtime.contract.wording import (
+    counted,
+    either,
+    expected,
+    listed,
+    meant,
+    shorten,
+    type_name,
+)
 
 MOST_VIOLATIONS = 100
 """How many violations of a payload are told."""
@@ -88,18 +96,23 @@ def _explain(
         elif contained := outline.contained(error):
             yield here.violation(str(error.schema_path[-1]), _shortfall(contained))
         else:
-            yield here.violation(error.kind.name, _message(error))
+            yield here.violation(error.kind.name, _message(outline, error))
 
 
-def _message(error: ValidationError) -> str:
+def _message(outline: Outline, error: ValidationError) -> str:
     """What jsonschema-rs says of an error, or the same without terms of JSON Schema."""
     match error.kind:
         case ValidationErrorKind.Constant() | ValidationErrorKind.Enum():
             options = _listed_values(error)
             if not any(isinstance(value, (dict, list)) for value in (*options, error.instance)):
                 return expected(options, error.instance)
-        case ValidationErrorKind.UnevaluatedItems() | ValidationErrorKind.UnevaluatedProperties():
+        case ValidationErrorKind.UnevaluatedItems():
             return error.message.replace("Unevaluated", "Additional", 1)
+        case ValidationErrorKind.AdditionalProperties(
+            unexpected
+        ) | ValidationErrorKind.UnevaluatedProperties(unexpected):
+            message = error.message.replace("Unevaluated", "Additional", 1)
+            return message + meant(unexpected, outline.missing(error))
         case ValidationErrorKind.FalseSchema():
             return "no value is allowed here"
     return error.message

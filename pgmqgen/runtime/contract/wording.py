@@ -32,6 +32,14 @@ def expected(options: Sequence[Any], *got: Any) -> str:
     return message
 
 
+def meant(unexpected: Sequence[str], missing: Sequence[str]) -> str:
+    """Which of the missing names some unexpected ones were perhaps meant to be; empty if none."""
+    shown = [shorten(name, _LONGEST_VALUE) for name in missing[:_MOST_COMPARED]]
+    names = [shorten(name, _LONGEST_VALUE) for name in unexpected[:_MOST_VALUES]]
+    close = [match for name in names for match in get_close_matches(name, shown, n=1)]
+    return f"; did you mean {listed(unique(close))}?" if close else ""
+
+
 def listed(names: Sequence[str], more: int = 0) -> str:
     """Names in backticks; of very many the first few, and how many more there are."""
     text = ", ".join(f"`{shorten(name, _LONGEST_VALUE)}`" for name in names[:_MOST_VALUES])
