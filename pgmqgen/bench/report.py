@@ -62,8 +62,8 @@ def headline(report: Report) -> str:
     """One line: what ran where."""
     machine, options = report.machine, report.options
     return (
-        f"{counted(options.messages, 'message')}, {counted(options.rounds, 'round')}, "
-        "medians and ranges; "
+        f"{counted(options.messages, 'message')}, {counted(options.rounds, 'round')}"
+        f"{', medians and ranges' if options.rounds > 1 else ''}; "
         f"{machine['cores']} cores, Python {machine['python']}, PostgreSQL {machine['postgresql']}, "
         f"fsync {machine['fsync']}, synchronous_commit {machine['synchronous_commit']}, "
         f"pgmqgen {machine['pgmqgen']}, {machine['date']}"
@@ -105,7 +105,7 @@ def _tell(outcome: Outcome) -> Iterator[tuple[str, ...]]:
                 name,
                 words,
                 median,
-                f"{spread.low:,.{digits}f}–{spread.high:,.{digits}f}",
+                _range(spread, digits),
             )
             title = name = ""  # said once
 
@@ -120,7 +120,15 @@ def _read_name(figure: str) -> tuple[str, str, int]:
 
 
 def _with_range(spread: Spread, digits: int) -> str:
-    return f"{spread.median:,.{digits}f} ({spread.low:,.{digits}f}–{spread.high:,.{digits}f})"
+    span = _range(spread, digits)
+    return f"{spread.median:,.{digits}f}{span and f' ({span})'}"
+
+
+def _range(spread: Spread, digits: int) -> str:
+    """Empty for a single round: what one value says of others is nothing."""
+    if spread.low == spread.high:
+        return ""
+    return f"{spread.low:,.{digits}f}–{spread.high:,.{digits}f}"
 
 
 def _describe(outcome: Outcome) -> dict[str, Any]:

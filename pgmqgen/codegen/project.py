@@ -37,7 +37,7 @@ FILES = {
     "pgmqgen.toml": """\
 # Every key is optional; these are the defaults.
 # schemas = "schemas"
-# output = "generated"
+# output = "generated"  # .gitattributes and ruff.toml name it as well
 
 # [defaults]
 # max_attempts = 5

@@ -265,3 +265,14 @@ def test_rounds_take_turns_and_ratios_are_of_one_round() -> None:
     assert ratio is not None
     assert (ratio.median, ratio.low, ratio.high) == (1.0, 0.5, 2.0)
     assert outcome.figures("ours")["per_second"].median == 30.0
+
+
+def test_a_single_round_has_no_range(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_pgmqgen: Run
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ("bench", *TINY, "--only=send", "--size=200", f"--database-url={database_url}")
+    for rounds, ranges in (1, 0), (2, 3):
+        told = run_pgmqgen(*command, f"--rounds={rounds}", "--markdown").stdout
+        assert len(re.findall(r"\([\d.,]+–[\d.,]+\)", told)) == ranges, told
+        assert ("medians and ranges" in told) == (rounds > 1)
