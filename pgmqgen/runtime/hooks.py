@@ -6,7 +6,8 @@ A hook that raises is logged and changes nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from pgmqgen.errors import DatabaseError, RegistryError, Violation
@@ -15,6 +16,9 @@ from pgmqgen.runtime.outcome import HookDecision, Reason, Release, Result
 from pgmqgen.runtime.registry import import_object
 
 log = logging.getLogger("pgmqgen.hooks")
+
+_CLOSE = 0.8
+"""How much a method must look like a hook to be taken for a misspelt one."""
 
 
 class Hooks:
@@ -83,6 +87,15 @@ def load_hooks(name: str | None) -> Hooks:
             hint="subclass pgmqgen.Hooks and name the class",
         )
     return found
+
+
+def misspelt(hooks: Hooks) -> Iterator[str]:
+    """What the methods are called that look like a hook and are none, and which is perhaps meant."""
+    known = [name for name in vars(Hooks) if not name.startswith("_")]
+    for name in dir(type(hooks)):
+        close = get_close_matches(name, known, n=1, cutoff=_CLOSE)
+        if close and name not in known:
+            yield f"`{name}` of `{type(hooks).__qualname__}` is no hook; did you mean `{close[0]}`?"
 
 
 def overrides(hooks: Hooks, name: str) -> bool:

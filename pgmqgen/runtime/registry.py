@@ -7,6 +7,7 @@ loads no models and a producer loads one.
 from __future__ import annotations
 
 import importlib
+import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -78,7 +79,10 @@ class QueueSpec(Generic[T]):
         return self.contract.encode_batch(payloads)
 
     def load_handler(self) -> Handler:
-        """Import the queue's handler. Raises RegistryError if there is none."""
+        """Import the queue's handler.
+
+        Raises RegistryError if there is none, or it cannot be called with a message and a context.
+        """
         try:
             found = import_object(self._handler_name, package=self._package)
         except RegistryError as error:
@@ -88,8 +92,11 @@ class QueueSpec(Generic[T]):
                     "module; it must define `handle(message, context)`"
                 )
             raise
-        if not callable(found):
-            raise RegistryError(f"`{self._handler_name}` of queue `{self.name}` is not a function")
+        if flaw := _find_flaw(found):
+            raise RegistryError(
+                f"`{self._handler_name}` of queue `{self.name}` {flaw}",
+                hint="define it as `def handle(message, context)` or `async def` of the same",
+            )
         return cast(Handler, found)
 
     def bind(self, package: str) -> None:
@@ -153,6 +160,22 @@ def import_object(name: str, *, package: str = "") -> Any:
     except AttributeError:
         raise RegistryError(f"module `{module.__name__}` has no `{attribute}`") from None
     return found
+
+
+def _find_flaw(handler: Any) -> str | None:
+    """Why an object is no handler: what is wrong with each message is told before the first."""
+    if not callable(handler):
+        return "is not a function"
+    for function in (handler, type(handler).__call__):
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            return "is a generator, of which a call does nothing: it must not `yield`"
+    try:
+        inspect.signature(handler, follow_wrapped=False).bind("message", "context")
+    except TypeError as error:
+        return f"cannot be called with a message and a context: {error}"
+    except ValueError:  # it does not tell, as functions in C
+        return None
+    return None
 
 
 def _where(error: Exception) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from pgmqgen.cli.app import app
-from pgmqgen.config import WorkerConfig
+from pgmqgen.config import DatabaseConfig, DocsConfig, LintConfig, WorkerConfig
 from pgmqgen.queue import UNSUPPORTED_SETTINGS, Backoff, QueueSettings
 from pgmqgen.runtime.hooks import Hooks
 from pgmqgen.runtime.message import Message
@@ -99,3 +99,19 @@ def test_modules_of_the_runtime() -> None:
     modules = {str(path.relative_to(runtime).with_suffix("")) for path in runtime.rglob("*.py")}
     assert documented
     assert documented <= modules
+
+
+def test_configuration_keys_that_are_mentioned_exist() -> None:
+    tables = {
+        "database": DatabaseConfig,
+        "docs": DocsConfig,
+        "lint": LintConfig,
+        "worker": WorkerConfig,
+    }
+    known = {(name, each.name) for name, table in tables.items() for each in fields(table)}
+    pages = "".join(
+        map(_read, ["README.md", *(f"docs/{p.name}" for p in (REPOSITORY / "docs").glob("*.md"))])
+    )
+    mentioned = set(re.findall(r"`\[(\w+)\] (\w+)[`= ]", pages))
+    assert ("worker", "connect") in mentioned
+    assert mentioned <= known

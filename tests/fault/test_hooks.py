@@ -84,6 +84,14 @@ class Exiting(Hooks):
         raise SystemExit(6)
 
 
+class Misspelt(Recorder):
+    def on_eror(self, error, message):
+        pass
+
+    def note_on_paper(self):
+        pass
+
+
 class Raising(Recorder):
     def __getattribute__(self, name):
         if name.startswith(("on_", "before_", "after_")):
@@ -174,6 +182,14 @@ def test_a_veto_gives_the_message_back_without_an_attempt(shop: Shop) -> None:
     assert worker.wait(10) == 0
     assert [line.attempt for line in shop.ledger("begin")] == [1]
     assert shop.count("q_orders") == shop.count("q_orders_dlq") == 0
+
+
+def test_a_misspelt_hook_is_told(shop: Shop) -> None:
+    with_hooks(shop, max_attempts=1)
+    shop.run(hooks="hooks:Misspelt", processes=2)
+    told = "`on_eror` of `Misspelt` is no hook; did you mean `on_error`?"
+    assert shop.logs().count(told) == 1
+    assert shop.logs().count("is no hook") == 1
 
 
 def test_a_hook_that_raises_changes_nothing(shop: Shop) -> None:

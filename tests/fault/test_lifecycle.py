@@ -82,6 +82,14 @@ def test_a_missing_queue_is_named(shop: Shop) -> None:
         ),
         ("def hand_over(message, context): ...", "module `shop.handlers` has no `handle`"),
         ("handle = 7", "`.handlers:handle` of queue `orders` is not a function"),
+        (
+            "def handle(message): ...",
+            "`.handlers:handle` of queue `orders` cannot be called with a message and a context",
+        ),
+        (
+            "async def handle(message, context): yield",
+            "`.handlers:handle` of queue `orders` is a generator, of which a call does nothing",
+        ),
     ],
 )
 def test_handlers_that_do_not_load_end_the_worker(
@@ -92,6 +100,25 @@ def test_handlers_that_do_not_load_end_the_worker(
     worker = shop.start()
     assert worker.wait(20) == 1
     assert f"RegistryError: {complaint.format(folder=shop.folder)}" in shop.logs()
+
+
+@pytest.mark.parametrize(
+    ("returned", "complaint"),
+    [
+        ("asyncio.sleep(0)", "a sync handler returned an awaitable: define it by `async def`"),
+        ("(_ for _ in ())", "a sync handler returned a generator, which nobody runs"),
+    ],
+)
+def test_a_handler_that_returns_its_work_undone_has_failed(
+    shop: Shop, returned: str, complaint: str
+) -> None:
+    shop.add_queues({"orders": {"max_attempts": 1}})
+    code = f"import asyncio\nhandle = lambda message, context: {returned}"
+    (shop.folder / "shop" / "handlers.py").write_text(code)
+    shop.send("orders", [{"id": 1, "do": "pass"}])
+    shop.run()
+    assert f"TypeError: {complaint}" in shop.logs()
+    assert (shop.count("q_orders"), shop.count("q_orders_dlq")) == (0, 1)
 
 
 def test_handlers_that_kill_their_process_at_import_end_the_worker(shop: Shop) -> None:

@@ -100,8 +100,8 @@ class SyncSide:
         try:
             self._ticket = job[0]
             returned = desk.handler(message, context)
-            if returned is not None and inspect.isawaitable(returned):
-                error = TypeError("a sync handler returned an awaitable: define it by `async def`")
+            if returned is not None and (flaw := _find_flaw(returned)):
+                error = TypeError(f"a sync handler returned {flaw}")
         except BaseException as raised:  # SystemExit too ends the handler, not the process
             error = raised
         finally:
@@ -116,3 +116,12 @@ class SyncSide:
             frame = (wire.DONE, self._desk.number, self._completed, others, seconds)
             self._sock.sendall(wire.pack_frame(frame))
         self._completed, self._since = [], now
+
+
+def _find_flaw(returned: object) -> str | None:
+    """What a handler returned instead of doing its work; None if it is done."""
+    if inspect.isawaitable(returned):
+        return "an awaitable: define it by `async def`"
+    if inspect.isgenerator(returned) or inspect.isasyncgen(returned):
+        return "a generator, which nobody runs: it must not `yield`"
+    return None

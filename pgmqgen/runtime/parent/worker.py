@@ -20,7 +20,7 @@ from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.database.layout import Layout
 from pgmqgen.runtime.database.sql import table
 from pgmqgen.runtime.database.watchdog import Watchdog
-from pgmqgen.runtime.hooks import Hooks, call_hook, load_hooks
+from pgmqgen.runtime.hooks import Hooks, call_hook, load_hooks, misspelt
 from pgmqgen.runtime.parent.lane import Lane
 from pgmqgen.runtime.parent.lease_store import LeaseStore
 from pgmqgen.runtime.parent.limits import Absence, Limits
@@ -102,7 +102,10 @@ class Worker:
             ),
         )
         self._until_empty = until_empty
-        self._shift = Shift(plan, load_hooks(plan.hooks), SoloGate(plan.lanes))
+        hooks_object = load_hooks(plan.hooks)
+        for complaint in misspelt(hooks_object):
+            log.warning("%s", complaint)
+        self._shift = Shift(plan, hooks_object, SoloGate(plan.lanes))
         self._watchdog = Watchdog(self._shift.stopping.is_set)
         self._signals = 0
         self._quiet_since: float | None = None
