@@ -97,15 +97,15 @@ class Message(Generic[T]):
     def delete(self) -> bool:
         """Delete the message now, before the handler returns.
 
-        Returns False if its lease was lost, so that another worker holds it.
-        An exception after this is logged, not retried.
+        Returns False if its lease was lost, so that another worker holds it, and True if it is
+        settled already. An exception after this is logged, not retried.
         """
-        self.settled = self._controls.delete(self._ticket)
+        self.settled = self.settled or self._controls.delete(self._ticket)
         return self.settled
 
     def archive(self) -> bool:
         """Archive the message now, before the handler returns; otherwise like `delete`."""
-        self.settled = self._controls.archive(self._ticket)
+        self.settled = self.settled or self._controls.archive(self._ticket)
         return self.settled
 
     def set_timeout(self, seconds: float) -> bool:

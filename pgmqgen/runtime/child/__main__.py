@@ -42,6 +42,7 @@ def main(arguments: list[str]) -> None:
     sync_sock, async_sock, control_sock = (socket(fileno=fd) for fd in fds[:3])
     for number in wire.GROUP_SIGNALS:
         signal.signal(number, _ignore)
+    os.register_at_fork(after_in_child=_leave_group)
     faulthandler.register(wire.DUMP_SIGNAL, os.fdopen(fds[4], "wb", 0))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, wire.GROUP_SIGNALS)
     threading.Thread(target=_watch_parent, args=(sync_sock,), daemon=True).start()
@@ -110,6 +111,12 @@ def _watch_parent(sock: socket) -> None:
     poll.register(sock, 0)  # a hang-up is reported without being asked for
     poll.poll()
     wire.end_orphaned()
+
+
+def _leave_group() -> None:
+    """In what a handler forks: signals mean what they mean in any process."""
+    for number in wire.GROUP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _ignore(*_: object) -> None:

@@ -33,9 +33,10 @@ class Context:
     """What a handler can use while it handles one message.
 
     acknowledged: whether the handler has acknowledged the message in a transaction of its own
+    is_connected: whether it has asked for `connection`
     """
 
-    __slots__ = ("_archive", "_entry", "_in_transaction", "_message", "_resources", "acknowledged")  # fmt: skip
+    __slots__ = ("_archive", "_entry", "_in_transaction", "_message", "_resources", "acknowledged", "is_connected")  # fmt: skip
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class Context:
         entry: Entry,
     ) -> None:
         self.acknowledged = False
+        self.is_connected = False
         self._resources = resources
         self._message = message
         self._archive = archive
@@ -71,12 +73,20 @@ class Context:
     def connection(self) -> psycopg.Connection:
         """This process's own connection (psycopg, autocommit), opened on first use.
 
-        For sync handlers; use `with context.connection.transaction():` for several statements.
+        For sync handlers; use `with context.connection.transaction():` for several statements. A
+        transaction that is still open when the handler returns is rolled back, and fails the message.
         """
-        return self._resources.connection
+        if self.is_connected:
+            return self._resources.connection
+        self.is_connected = True
+        return self._resources.live_connection()
 
     async def async_connection(self) -> psycopg.AsyncConnection:
-        """This process's own async connection (autocommit), shared by its async handlers."""
+        """This process's own async connection (autocommit), shared by its async handlers.
+
+        For single statements: a transaction on it would take in what other handlers execute
+        meanwhile. For several, use `async with context.transaction()`, or a pool of your own.
+        """
         return await self._resources.async_connection()
 
     def transaction(self) -> Transaction:
@@ -136,7 +146,7 @@ class Context:
         headers: Headers | None = None,
     ) -> int:
         """`send` by an async producer."""
-        connection = self._in_transaction or await self.async_connection()
+        connection = self._in_transaction or await self._resources.sending()
         return await producer(connection).send(payload, delay, headers)
 
     def _acknowledgement(self) -> Acknowledgement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TRANSACTIONS = 10
 """Async handlers of one process that may be in a transaction at once: each needs a connection."""
+_CANCEL_S = 0.5
 
 
 class Resources:
@@ -31,6 +32,7 @@ class Resources:
         self._connector = connector
         self._connection: psycopg.Connection | None = None
         self._async_connection: psycopg.AsyncConnection | None = None
+        self._sending: psycopg.AsyncConnection | None = None
         self._idle: list[psycopg.AsyncConnection] = []
 
     @property
@@ -53,12 +55,49 @@ class Resources:
             connection.close()
         return self.connection
 
+    def roll_back(self) -> bool:
+        """End the transaction that a sync handler has left open; False if there is none."""
+        from pgmqgen.runtime.database.postgres import is_in_transaction
+
+        connection = self._connection
+        if connection is None or connection.closed or not is_in_transaction(connection):
+            return False
+        connection.close()
+        return True
+
+    def cancel(self) -> None:
+        """Let the server end the statement that a sync handler has left running, if there is one."""
+        from pgmqgen.runtime.database.postgres import is_in_transaction
+
+        if self._connection is not None and is_in_transaction(self._connection):
+            with suppress(Exception):  # the process ends in any case
+                self._connection.cancel_safe(timeout=_CANCEL_S)
+
     async def async_connection(self) -> psycopg.AsyncConnection:
         """The connection that the async handlers share, in autocommit mode."""
         async with self._opening:
-            if self._async_connection is None or self._async_connection.closed:
-                self._async_connection = await self.connector.connect_async()
+            self._async_connection = await self._live(self._async_connection)
             return self._async_connection
+
+    async def sending(self) -> psycopg.AsyncConnection:
+        """The one by which they send: no transaction of a handler's can take in what others send."""
+        async with self._opening:
+            self._sending = await self._live(self._sending)
+            return self._sending
+
+    async def _live(self, connection: psycopg.AsyncConnection | None) -> psycopg.AsyncConnection:
+        """A connection, or another if the server has closed it meanwhile."""
+        from pgmqgen.runtime.database.postgres import answers_async, is_idle, is_in_transaction
+
+        if connection is not None and not connection.closed:
+            if (
+                is_in_transaction(connection)
+                or is_idle(connection)
+                or await answers_async(connection)
+            ):
+                return connection
+            await connection.close()
+        return await self.connector.connect_async()
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[psycopg.AsyncConnection]:

@@ -50,6 +50,7 @@ _AHEAD = 10
 _AHEAD_BYTES = 65_536
 _MISSING = object()
 _COMPLETED, _SETTLED = Completed(), Settled()
+_LEFT_OPEN = "the handler left a transaction open on `context.connection`; it was rolled back"
 _MOST_ERRORS = 100
 _ERROR_LENGTH = 1_000
 
@@ -185,6 +186,8 @@ class Runner:
 
     def close(self, message: Message[Any], context: Context, error: BaseException | None) -> Result:
         """Turn the end of a handler into a result, through the hooks."""
+        if context.is_connected and self._resources.roll_back():
+            error = error or RuntimeError(_LEFT_OPEN)
         result = _COMPLETED if error is None else self._fail(message, error)
         if self._after:
             call_hook(self._hooks, "after_handle", message, result)
@@ -202,6 +205,10 @@ class Runner:
         if isinstance(decided, Reject):
             failure = Failure("rejected", decided.reason, failure.traceback)
         return Failed(failure, *_verdict(decided))
+
+    def cancel(self) -> None:
+        """Let the server end what a handler past its time limit has asked for."""
+        self._resources.cancel()
 
     def time_out(self, message: Message[Any], limit_s: float, stack: str | None) -> Result:
         """The result of an async handler that was cancelled at its time limit."""

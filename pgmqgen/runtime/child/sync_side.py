@@ -107,6 +107,7 @@ class SyncSide:
         finally:
             self._ticket = 0
         if self.was_interrupted and error is not None:
+            self._runner.cancel()
             return self._runner.time_out(message, desk.timeout_s, describe(error).traceback)
         return self._runner.close(message, context, error)
 

@@ -45,13 +45,15 @@ class Connector:
         found = self._resolve()
         if isinstance(found, str):
             return postgres.dial(found, application_name)
-        encoding = found.info.parameter_status("client_encoding")
+        with postgres.translating_errors():
+            encoding = found.info.parameter_status("client_encoding")
+            found.autocommit = True
         if encoding != "UTF8":
+            found.close()
             raise ConfigError(
                 f"`{self.factory}` returns a connection with the client encoding {encoding}",
                 hint="open it with client_encoding=utf8: payloads are read as UTF-8",
             )
-        found.autocommit = True
         return found
 
     async def connect_async(self) -> psycopg.AsyncConnection:

@@ -24,7 +24,7 @@ from pgmqgen.errors import ConfigError, DatabaseError
 from pgmqgen.runtime.instant import instant_of
 
 if TYPE_CHECKING:
-    from psycopg.abc import AdaptContext, Buffer
+    from psycopg.abc import Buffer
     from psycopg.rows import TupleRow
 
 _DEFAULTS = {
@@ -270,8 +270,12 @@ def _refuse_nesting(connection: psycopg.BaseConnection[Any]) -> None:
         raise RuntimeError("the connection is inside of another transaction: end that first")
 
 
-def leave_raw(connection: AdaptContext) -> None:
-    """Make `connection` return text as bytes, and timestamptz as `read_instant` takes it."""
+def leave_raw(connection: psycopg.Connection[Any]) -> None:
+    """Make `connection` return text as bytes, timestamptz as `read_instant` takes it, rows as tuples.
+
+    A function of the user's may have opened it with other factories.
+    """
+    connection.row_factory, connection.cursor_factory = tuple_row, psycopg.Cursor
     for name, of_text in (("text", _RawLoader), ("timestamptz", _InstantLoader)):
         connection.adapters.register_loader(name, ByteaBinaryLoader)
         connection.adapters.register_loader(name, of_text)

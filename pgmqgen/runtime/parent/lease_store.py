@@ -18,7 +18,7 @@ from pgmqgen.runtime.database import sql
 from pgmqgen.runtime.database.connector import Connector
 from pgmqgen.runtime.database.layout import CURRENT, Layout
 from pgmqgen.runtime.database.session import Session
-from pgmqgen.runtime.database.watchdog import Wait
+from pgmqgen.runtime.database.watchdog import SILENCE_S, Wait
 from pgmqgen.runtime.outcome import (
     Archive,
     DeadLetter,
@@ -39,6 +39,8 @@ _SETTINGS = {
     "enable_bitmapscan": "off",
     "timezone": "UTC",
     "datestyle": "ISO",
+    # Before the watchdog cuts the connection: a lease must not be taken that nobody hears of.
+    "statement_timeout": f"{int((SILENCE_S - 1) * 1000)}ms",
 }
 
 NO_TABLE = frozenset({"42P01", "3F000"})

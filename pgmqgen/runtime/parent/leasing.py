@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from operator import attrgetter
 
+from pgmqgen.errors import DatabaseError
 from pgmqgen.queue import QueueSettings
 from pgmqgen.runtime.database.sql import LARGE
 from pgmqgen.runtime.hooks import call_hook
@@ -142,7 +143,12 @@ class Leasing:
         acks = intake.acks
         ids, counts = [d.msg_id for d in acks], [d.read_ct for d in acks]
         asked_at = time.monotonic()
-        acknowledged, rows = self._store.exchange(settings, ids, counts, quantity, intake.room)
+        try:
+            acknowledged, rows = self._store.exchange(settings, ids, counts, quantity, intake.room)
+        except DatabaseError:
+            if self._store.connected:  # what was refused may be one of them
+                self._settling.settle_apart(intake)
+            raise
         if quantity:
             intake.served_at = asked_at
         intake.acks = []

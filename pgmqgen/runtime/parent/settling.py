@@ -93,6 +93,13 @@ class Settling:
             if not (delivery.settled or delivery.lost):
                 intake.decided.append((delivery, Release()))
 
+    def settle_apart(self, intake: Intake) -> None:
+        """Settle what was handled by statements that lease nothing, so that it is in nobody's way."""
+        for delivery in intake.acks:
+            decision = decide(intake.settings, delivery.account.attempt, Completed())
+            intake.decided.append((delivery, decision))
+        intake.acks = []
+
     def settle(self, intake: Intake, now: float) -> None:
         """Carry out what was decided, a statement for each kind of decision.
 

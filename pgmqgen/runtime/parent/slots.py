@@ -141,7 +141,7 @@ class Slot:
             index = self._free.pop()
             states[index] = progress.WAITING
             losses[index] = 0
-            delivery.ticket, delivery.index = ticket, index
+            delivery.ticket, delivery.index, delivery.limit_at = ticket, index, 0.0
             held[ticket] = delivery
             assert delivery.row is not None
             jobs.append((ticket, index, delivery.account.attempt, delivery.row))

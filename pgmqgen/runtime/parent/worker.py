@@ -222,8 +222,7 @@ class Worker:
             scout.stop()
             for lane in lanes:
                 lane.close()
-            while not self._shift.events.empty():
-                self._run_event(0)
+            self._drain_events()
 
     def _run_events(self, lanes: list[Lane], scout: Scout) -> None:
         shift = self._shift
@@ -252,6 +251,14 @@ class Worker:
             self._shift.events.get(timeout=timeout_s)()
         except queue.Empty:
             pass
+
+    def _drain_events(self) -> None:
+        """Call the hooks that wait, unless the worker is to stop at once."""
+        events, aborting = self._shift.events, self._shift.aborting
+        while not (events.empty() or aborting.is_set()):
+            self._run_event(0)
+        if not events.empty():
+            log.warning("%d call(s) of hooks were dropped", events.qsize())
 
     def _is_empty(self, lanes: list[Lane], scout: Scout) -> bool:
         """Whether a look at the queues that began when all was quiet found nothing to do."""
