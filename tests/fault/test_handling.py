@@ -401,3 +401,25 @@ def test_what_runs_is_not_given_back_when_a_recalled_message_is_refused(shop: Sh
     assert shop.execute(leased) == [(2,)], "running messages were given back"
     assert worker.wait(10) == 0
     assert sorted(line.id for line in shop.ledger("end") if line.id >= 100) == [100, 101]
+
+
+_FORKING = """
+import multiprocessing
+
+
+def fork(message, context):
+    note("begin", message)
+    helper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    helper.start()
+    helper.terminate()
+    helper.join(5)
+    note(f"{helper.exitcode}", message)
+    helper.kill()
+"""
+
+
+def test_what_a_handler_forks_ends_on_sigterm(shop: Shop) -> None:
+    shop.add_queues({"orders": {"function": "fork"}}, _FORKING)
+    shop.send("orders", [{"id": 1, "do": "fork"}])
+    shop.run(processes=1)
+    assert [line.event for line in shop.ledger()] == ["begin", "-15"]

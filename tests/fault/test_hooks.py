@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ _HOOKS = """
 import json
 import os
 import threading
+import time
 
 from pgmqgen import Archive, Delete, Hooks, Reject, Release, Retry
 
@@ -82,6 +86,11 @@ class Exiting(Hooks):
 
     def before_handle(self, message):
         raise SystemExit(6)
+
+
+class Slow(Recorder):
+    def on_dead_letter(self, message, reason):
+        time.sleep(0.2)
 
 
 class Misspelt(Recorder):
@@ -214,3 +223,15 @@ def test_a_hook_that_exits_changes_nothing(shop: Shop, asynchronous: bool) -> No
     assert sorted(line.id for line in shop.ledger("end")) == [0, 1, 2]
     assert "hook `on_ready` raised" in shop.logs()
     assert "hook `before_handle` raised" in shop.logs()
+
+
+def test_a_second_signal_waits_for_no_hooks(shop: Shop) -> None:
+    with_hooks(shop, max_attempts=1)
+    shop.send("orders", [{"id": number, "do": "raise"} for number in range(300)])
+    worker = shop.start(hooks="hooks:Slow", processes=1)
+    shop.wait_for(lambda: shop.count("q_orders_dlq") == 300)
+    worker.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 130
+    assert re.search(r"\d+ call\(s\) of hooks were dropped", shop.logs())

@@ -112,6 +112,23 @@ def test_what_jsonb_holds_reaches_the_handler_exact(shop: Shop) -> None:
     assert seen == {i: (text, f"{{'h': {text}}}") for i, text in enumerate(values.values())}
 
 
+_DIAL = """
+import psycopg
+from psycopg.rows import dict_row
+
+dialled = 0
+
+
+def connect():
+    global dialled
+    dialled += 1
+    connection = psycopg.connect({url!r}, row_factory=dict_row, cursor_factory=psycopg.ClientCursor)
+    if dialled % 2:
+        connection.close()
+    return connection
+"""
+
+
 def test_payloads_are_utf8_whatever_the_environment_says(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,3 +240,13 @@ def _peak_mb(shop: Shop) -> float:
     shop.run()
     (line,) = [line for line in shop.logs().splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) / 1024
+
+
+def test_connections_of_a_function_of_the_users(shop: Shop) -> None:
+    """Whatever its factories are; one that is closed already is tried again."""
+    shop.add_queues({"orders": {}})
+    shop.send("orders", [{"id": 1, "do": "pass"}])
+    (shop.folder / "dial.py").write_text(_DIAL.format(url=shop.url))
+    shop.run(database_url=None, connect="dial:connect")
+    assert [line.id for line in shop.ledger("end")] == [1]
+    assert "trying again" in shop.logs()

@@ -64,3 +64,60 @@ def test_a_row_that_others_have_locked_is_no_lost_lease(shop: Shop, function: st
     worker.terminate()
     assert worker.wait(20) == 130
     assert "lost" not in shop.logs()
+
+
+def test_what_the_archive_refuses_holds_up_nothing_else(shop: Shop) -> None:
+    shop.add_queues({"orders": {"on_success": "archive"}})
+    shop.send("orders", [{"id": number, "do": "pass"} for number in (1, 2, 3)])
+    shop.run()
+    shop.execute("SELECT setval('pgmq.q_orders_msg_id_seq', 2)")
+    shop.send("orders", [{"id": number, "do": "pass"} for number in (4, 5, 6)])
+    worker = shop.start()
+    shop.wait_for(lambda: shop.count("a_orders") == 5)
+    shop.send("orders", [{"id": 7, "do": "pass"}])
+    shop.wait_for(lambda: shop.count("a_orders") == 6)
+    assert [(row["msg_id"], row["message"]["id"]) for row in shop.rows("q_orders")] == [(3, 4)]
+    assert "message 3 of `orders`: queue `orders`: duplicate key" in shop.logs()
+    shop.execute("DELETE FROM pgmq.a_orders WHERE msg_id = 3")
+    shop.wait_for(lambda: shop.count("q_orders") == 0)
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert sorted(line.id for line in shop.ledger("end")) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_handled_message_that_is_locked_holds_up_no_others(shop: Shop) -> None:
+    shop.add_queues({"orders": {}})
+    shop.send("orders", [{"id": 1, "do": "sleep", "seconds": 0.5}])
+    worker = shop.start()
+    shop.wait_for(lambda: shop.ledger("begin"))
+    with psycopg.connect(shop.url) as other:
+        other.execute("SELECT FROM pgmq.q_orders FOR UPDATE")
+        shop.wait_for(lambda: shop.ledger("end"))
+        shop.send("orders", [{"id": number, "do": "pass"} for number in (2, 3, 4)])
+        shop.wait_for(lambda: shop.count("q_orders") == 1)
+    shop.wait_for(lambda: shop.count("q_orders") == 0)
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert sorted(line.id for line in shop.ledger("begin")) == [1, 2, 3, 4]
+
+
+_SLOW_ONCE = """
+CREATE SEQUENCE slow;
+CREATE FUNCTION be_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF nextval('slow') = 1 THEN PERFORM pg_sleep(11); END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER slow AFTER UPDATE ON pgmq.q_orders EXECUTE FUNCTION be_slow()
+"""
+
+
+def test_a_lease_that_takes_too_long_is_not_taken(shop: Shop) -> None:
+    """Else the message would be hidden, and charged for what nobody began."""
+    shop.add_queues({"orders": {"visibility_timeout": 60}})
+    shop.execute(_SLOW_ONCE)
+    shop.send("orders", [{"id": 1, "do": "pass"}])
+    worker = shop.start()
+    shop.wait_for(lambda: shop.count("q_orders") == 0, 30)
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert [line.read_count for line in shop.ledger("begin")] == [1]

@@ -95,3 +95,36 @@ def test_where_it_hung_is_told_also_if_python_cannot(
     kept = _run(shop, function, do)
     assert kept["reason"] == "timeout"
     assert where in kept["traceback"]
+
+
+_LIMIT_OF_BEFORE = """
+async def shorten(message, context):
+    note("begin", message)
+    if len(ledger()) == 1:
+        message.set_timeout(1)
+        await asyncio.sleep(0.2)
+        note("shortened", message)
+        await asyncio.sleep(30)
+    await asyncio.sleep(3)
+    note("end", message)
+
+
+def ledger():
+    with open(LEDGER) as file:
+        return [line for line in file if '"id": 1,' in line]
+"""
+
+
+def test_a_limit_that_was_moved_is_of_that_run_only(shop: Shop) -> None:
+    """The process dies of another handler; the message is no suspect and runs again at once."""
+    queues = {"orders": {"function": "shorten", "visibility_timeout": 60}, "others": {}}
+    shop.add_queues(queues, _LIMIT_OF_BEFORE)
+    shop.send("orders", [{"id": 1, "do": "shorten"}])
+    worker = shop.start(processes=1)
+    shop.wait_for(lambda: "shortened" in {line.event for line in shop.ledger()})
+    shop.send("others", [{"id": 2, "do": "exit"}])
+    shop.wait_for(lambda: [line.id for line in shop.ledger("end")] == [1])
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert [line.attempt for line in shop.ledger("begin") if line.id == 1] == [1, 1]
+    assert "longer than its limit" not in shop.logs()

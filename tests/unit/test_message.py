@@ -87,3 +87,14 @@ def test_controls_name_the_delivery_and_say_whether_they_applied(applies: bool) 
 
 def test_a_message_shows_what_it_is_but_not_its_payload() -> None:
     assert repr(message()) == "Message(id=1, queue='orders', attempt=2)"
+
+
+def test_what_is_settled_stays_so_whatever_is_asked_next() -> None:
+    controls = Controls(True)
+    found = message(controls=controls)
+    assert found.delete()
+    controls.applies = False
+    assert found.delete()
+    assert found.archive()
+    assert found.settled
+    assert controls.asked == [("delete", 9)]

@@ -42,9 +42,9 @@ def main(arguments: list[str]) -> None:
     sync_sock, async_sock, control_sock = (socket(fileno=fd) for fd in fds[:3])
     for number in wire.GROUP_SIGNALS:
         signal.signal(number, _ignore)
-    os.register_at_fork(after_in_child=_leave_group)
+    os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_leave_group)
     faulthandler.register(wire.DUMP_SIGNAL, os.fdopen(fds[4], "wb", 0))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, wire.GROUP_SIGNALS)
+    _unblock()
     threading.Thread(target=_watch_parent, args=(sync_sock,), daemon=True).start()
     frames = wire.FrameReader(sync_sock)
     options: dict[str, Any] = frames.read()[1]
@@ -117,6 +117,16 @@ def _leave_group() -> None:
     """In what a handler forks: signals mean what they mean in any process."""
     for number in wire.GROUP_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    _unblock()
+
+
+def _block() -> None:
+    """A signal that comes right after a fork must not meet a function of this process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, wire.GROUP_SIGNALS)
+
+
+def _unblock() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, wire.GROUP_SIGNALS)
 
 
 def _ignore(*_: object) -> None:
