@@ -23,6 +23,8 @@ LOCK: Final[LiteralString] = """\
 DO $pgmqgen$ BEGIN
     -- One migration at a time, until the end of the transaction.
     PERFORM pg_advisory_xact_lock(7237125170926);
+    -- Behind a lock that is waited for, producers wait as well.
+    PERFORM set_config('lock_timeout', '2s', true);
 END $pgmqgen$;
 """
 

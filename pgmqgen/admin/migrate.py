@@ -6,6 +6,7 @@ dropped but notify triggers of pgmqgen's own, and one advisory lock lets one mig
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from pgmqgen.runtime.registry import Registry
+
+
+_LOCKED = "55P03"
+_PATIENCE_S = 60.0
+_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,31 @@ def plan(connection: Connection, registry: Registry, role_prefix: str | None = N
     ]
 
 
-def apply(conninfo: str, registry: Registry, role_prefix: str | None = None) -> list[Step]:
-    """Migrate in one transaction; return what was done. Otherwise like `plan`."""
+def apply(
+    conninfo: str,
+    registry: Registry,
+    role_prefix: str | None = None,
+    *,
+    patience_s: float = _PATIENCE_S,
+) -> list[Step]:
+    """Migrate in one transaction; return what was done. Otherwise like `plan`.
+
+    patience_s: how long it is tried again while somebody else holds a lock that it needs
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return _apply(conninfo, registry, role_prefix)
+        except DatabaseError as error:
+            if error.sqlstate != _LOCKED:
+                raise
+            if time.monotonic() > deadline:
+                error.hint = "`pgmqgen doctor` names open transactions: end them, and migrate again"
+                raise
+        time.sleep(_PAUSE_S)  # producers that have waited meanwhile go on
+
+
+def _apply(conninfo: str, registry: Registry, role_prefix: str | None) -> list[Step]:
     with connect(conninfo) as connection, translating_errors(), connection.transaction():
         connection.execute(ddl.LOCK)
         steps = plan(connection, registry, role_prefix)
@@ -78,7 +107,8 @@ def script(registry: Registry, role_prefix: str | None = None) -> str:
     ]
     header = (
         "-- Written by `pgmqgen migrate --sql`. It may be run again; it drops no queue.\n"
-        "-- Run it in one transaction, as `psql --single-transaction` does.\n"
+        "-- Run it in one transaction, as `psql --single-transaction` does, and again if it gets a lock\n"
+        "-- not within 2 s.\n"
     )
     return header + "\n".join(statements)
 

@@ -121,7 +121,11 @@ def check_table(each: Table) -> Iterator[Finding]:
 
 def check_ids(connection: Connection, each: Table) -> Iterator[Finding]:
     """Whether the next id is free: a dump that is restored in part may leave the sequence behind."""
-    row = connection.execute(f"SELECT max(msg_id) FROM {each.name}".encode()).fetchone()
+    statement = (
+        f"SELECT greatest((SELECT max(msg_id) FROM {each.name}), "
+        f"(SELECT max(msg_id) FROM {table('a', each.queue)}))"
+    )
+    row = connection.execute(statement.encode()).fetchone()
     sequence = connection.execute(
         "SELECT pg_get_serial_sequence(%s, 'msg_id')", [each.name]
     ).fetchone()
@@ -132,8 +136,8 @@ def check_ids(connection: Connection, each: Table) -> Iterator[Finding]:
     if last is not None and last[0] < highest:
         yield Finding(
             code="sequence-behind",
-            text=f"the ids of queue `{each.queue}` go on from {last[0]}, but it holds up to "
-            f"{highest}: sending will fail",
+            text=f"the ids of queue `{each.queue}` go on from {last[0]}, but it or its archive holds "
+            f"up to {highest}: sending or archiving will fail",
             help=f"SELECT setval({literal(sequence[0])}, {highest})",
             details={"last": last[0], "highest": highest},
         )

@@ -88,7 +88,7 @@ def test_what_the_archive_refuses_holds_up_nothing_else(shop: Shop) -> None:
 def test_a_handled_message_that_is_locked_holds_up_no_others(shop: Shop) -> None:
     shop.add_queues({"orders": {}})
     shop.send("orders", [{"id": 1, "do": "sleep", "seconds": 0.5}])
-    worker = shop.start()
+    worker = shop.start(processes=1)
     shop.wait_for(lambda: shop.ledger("begin"))
     with psycopg.connect(shop.url) as other:
         other.execute("SELECT FROM pgmq.q_orders FOR UPDATE")

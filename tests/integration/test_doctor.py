@@ -67,6 +67,9 @@ def test_a_schema_that_is_no_pgmq(empty_database_url: str) -> None:
           "UPDATE pgmq.q_orders SET msg_id = DEFAULT",
           "INSERT INTO pgmq.q_orders (msg_id, vt, message) OVERRIDING SYSTEM VALUE VALUES (9, now(), '1')"],
          "sequence-behind"),
+        (["SELECT pgmq.send('orders', '1')", "SELECT pgmq.archive('orders', 1)",
+          "UPDATE pgmq.a_orders SET msg_id = 9"],
+         "sequence-behind"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_table_and_how_to_mend_it(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -308,3 +310,30 @@ def test_a_role_that_may_not_create(database_url: str) -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("DROP OWNED BY reader")
             connection.execute("DROP ROLE reader")
+
+
+def test_producers_go_on_while_it_waits_for_an_open_transaction(database_url: str) -> None:
+    migrate.apply(database_url, _registry(QueueSettings(name="orders")))
+    registry = _registry(QueueSettings(name="orders", notify=True))
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(database_url) as first:
+        first.execute("SELECT pgmq.send('orders', '1')")
+        migration = pool.submit(migrate.apply, database_url, registry)
+        with psycopg.connect(database_url, autocommit=True) as second:
+            second.execute("SET lock_timeout = '4s'")
+            end = time.monotonic() + 4
+            while time.monotonic() < end:
+                second.execute("SELECT pgmq.send('orders', '1')")
+        assert not migration.done()
+        first.rollback()
+        assert "create notify trigger of queue `orders`" in _titles(migration.result(10))
+
+
+def test_a_lock_that_is_not_to_be_had(database_url: str) -> None:
+    migrate.apply(database_url, _registry(QueueSettings(name="orders")))
+    registry = _registry(QueueSettings(name="orders", notify=True))
+    with psycopg.connect(database_url) as other:
+        other.execute("SELECT pgmq.send('orders', '1')")
+        with pytest.raises(DatabaseError, match="lock timeout") as raised:
+            migrate.apply(database_url, registry, patience_s=0)
+    assert "`pgmqgen doctor` names open transactions" in str(raised.value.hint)
+    assert _rows(database_url, NOTIFYING) == []
