@@ -8,6 +8,7 @@ import signal
 import time
 from collections import Counter
 
+import psutil
 import psycopg
 import pytest
 
@@ -307,3 +308,18 @@ def test_the_database_may_go_away(shop: Shop) -> None:
     assert {line.id for line in shop.ledger("end")} == set(range(2000))
     worker.terminate()
     assert worker.wait(10) == 0
+
+
+@pytest.mark.parametrize("do", ["sleep", "hold_gil"])
+def test_a_child_ends_with_its_parent_whatever_it_does(shop: Shop, do: str) -> None:
+    shop.add_queues({"orders": {}})
+    shop.send("orders", [{"id": 1, "do": do, "seconds": 60}])
+    worker = shop.start(processes=1)
+    shop.wait_for(lambda: shop.ledger("begin"))
+    child = psutil.Process(shop.ledger("begin")[0].pid)
+    worker.kill()
+    worker.wait()
+    try:
+        child.wait(10)
+    finally:
+        child.kill()

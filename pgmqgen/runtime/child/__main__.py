@@ -1,14 +1,15 @@
 """The process of a slot: loads the handlers, then serves its parent's sockets.
 
-Run as `python -m pgmqgen.runtime.child FD FD FD FD FD`, never imported by user code. The
-descriptors: the socket of the sync side, of the async side, of the control line, the progress
-record, and the file for stacks.
+Run as `python -m pgmqgen.runtime.child FD FD FD FD FD FD`, never imported by user code. The
+descriptors: the socket of the sync side, of the async side, of the control line, the lifeline, the
+progress record, and the file for stacks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import faulthandler
+import fcntl
 import inspect
 import logging
 import os
@@ -39,11 +40,12 @@ def main(arguments: list[str]) -> None:
     fds = [int(argument) for argument in arguments]
     for fd in fds:  # what a handler starts must not keep these open
         os.set_inheritable(fd, False)
-    sync_sock, async_sock, control_sock = (socket(fileno=fd) for fd in fds[:3])
+    sync_sock, async_sock, control_sock, lifeline = (socket(fileno=fd) for fd in fds[:4])
+    _end_with(lifeline)
     for number in wire.GROUP_SIGNALS:
         signal.signal(number, _ignore)
     os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_leave_group)
-    faulthandler.register(wire.DUMP_SIGNAL, os.fdopen(fds[4], "wb", 0))
+    faulthandler.register(wire.DUMP_SIGNAL, os.fdopen(fds[5], "wb", 0))
     _unblock()
     threading.Thread(target=_watch_parent, args=(sync_sock,), daemon=True).start()
     frames = wire.FrameReader(sync_sock)
@@ -65,7 +67,7 @@ def main(arguments: list[str]) -> None:
     line = ControlLine(control_sock)
     connector = Connector(options["conninfo"], options["factory"], options["pooler"])
     resources = Resources(options["number"], connector)
-    record = progress.Progress(fds[3])
+    record = progress.Progress(fds[4])
     loop_thread = None
     if any(desk.is_async for desk in desks):
         from pgmqgen.runtime.child.async_side import start_async_side
@@ -103,6 +105,15 @@ def _load_desks(options: dict[str, Any]) -> list[Desk]:
             )
         )
     return desks
+
+
+def _end_with(lifeline: socket) -> None:
+    """Have the kernel end this process when the parent's end is closed, whoever holds the GIL.
+
+    SIGIO does that on Linux; elsewhere it is ignored, and only a thread watches the parent.
+    """
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
 
 
 def _watch_parent(sock: socket) -> None:

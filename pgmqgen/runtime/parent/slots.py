@@ -85,7 +85,7 @@ class Slot:
         self._recalled: dict[int, int] = {}
         self._free = list(range(progress.CAPACITY))
         with ExitStack() as undo:  # a lack of descriptors or processes may end it half-way
-            pairs = [socketpair() for _ in range(3)]
+            pairs = [socketpair() for _ in range(4)]
             for sock in chain.from_iterable(pairs):
                 undo.callback(sock.close)
             self._record = progress.Progress.create()
@@ -100,6 +100,7 @@ class Slot:
             pairs[1][0], selector, lambda frame: self._receive(self.asynchronous, frame)
         )
         self.control = Channel(pairs[2][0], selector, lambda frame: on_control(self, frame))
+        self._lifeline = pairs[3][0]
         self.sync.send((wire.START, options))
 
     @property
@@ -251,6 +252,7 @@ class Slot:
         self.stack = os.pread(self._stacks, _STACK_LENGTH, 0).decode(errors="replace") or None
         os.close(self._stacks)
         self._record.close()
+        self._lifeline.close()
         return remains
 
     def epitaph(self) -> str:
