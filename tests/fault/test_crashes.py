@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 
 import psutil
 import psycopg
@@ -322,4 +323,5 @@ def test_a_child_ends_with_its_parent_whatever_it_does(shop: Shop, do: str) -> N
     try:
         child.wait(10)
     finally:
-        child.kill()
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
