@@ -21,6 +21,7 @@ from psycopg.rows import tuple_row
 from psycopg.types.string import ByteaBinaryLoader
 
 from pgmqgen.errors import ConfigError, DatabaseError
+from pgmqgen.runtime.database.conninfo import explain, find_misread
 from pgmqgen.runtime.instant import instant_of
 
 if TYPE_CHECKING:
@@ -309,13 +310,13 @@ class _InstantLoader(Loader):
 
 def _parse(conninfo: str) -> dict[str, Any]:
     try:
-        return dict(libpq.conninfo_to_dict(conninfo))
-    except psycopg.ProgrammingError:
-        # The driver's message repeats the text, and with it the password.
-        raise ConfigError(
-            "the database URL cannot be parsed",
-            hint="expected postgresql://user:password@host:port/database",
-        ) from None
+        parameters = dict(libpq.conninfo_to_dict(conninfo))
+    except psycopg.ProgrammingError as error:
+        hint = explain(conninfo, str(error))
+        raise ConfigError("the database URL cannot be parsed", hint=hint) from None
+    if misread := find_misread(conninfo):
+        raise ConfigError("the database URL has an `@` or `/` in its password", hint=misread)
+    return parameters
 
 
 def _parameters(conninfo: str, application_name: str) -> dict[str, Any]:
