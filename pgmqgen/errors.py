@@ -24,12 +24,22 @@ if TYPE_CHECKING:
 
 
 class PgmqgenError(Exception):
-    """Base of all errors that pgmqgen raises on purpose."""
+    """Base of all errors that pgmqgen raises on purpose; a traceback shows the hint below it."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @property
+    def hint(self) -> str | None:
+        """What to do, if that is known."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str | None) -> None:
+        self._hint = hint
+        self.__notes__ = [f"help: {hint}"] if hint else []
 
 
 class ConfigError(PgmqgenError):

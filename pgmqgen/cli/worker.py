@@ -152,6 +152,6 @@ def _print_summary(summary: Summary) -> None:
     """What was done, by queue, and what was left."""
     for queue, counts in summary.counts.items():
         parts = [f"{counts[key]} {text}" for key, text in _COLUMNS.items() if counts.get(key)]
-        typer.echo(f"{queue}: {', '.join(parts) or 'nothing to do'}")
+        typer.echo(f"{queue}: {', '.join(parts) or 'nothing done'}")
     for queue, (delayed, leased) in summary.left.items():
         typer.echo(f"left in {queue}: {delayed} delayed, {leased} leased or waiting elsewhere")

@@ -1,0 +1,17 @@
+"""What a traceback shows of an error."""
+
+from __future__ import annotations
+
+import traceback
+
+from pgmqgen.errors import ConfigError
+
+
+def test_a_traceback_ends_with_the_hint() -> None:
+    error = ConfigError("no database is configured", hint="set DATABASE_URL")
+    assert traceback.format_exception(error)[-2:] == [
+        "pgmqgen.errors.ConfigError: no database is configured\n",
+        "help: set DATABASE_URL\n",
+    ]
+    error.hint = None
+    assert traceback.format_exception(error)[-1].endswith("no database is configured\n")
