@@ -16,6 +16,7 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import ConnectionPool
+from pydantic import BaseModel
 
 from pgmqgen import (
     Contract,
@@ -38,6 +39,12 @@ ORDER: Contract[Any] = Contract(
     payload=Any,
     fingerprint="f00d",
 )
+
+
+class _Order(BaseModel):
+    total: int
+
+
 RESERVED = {"x-pgmqgen": {"schema": "f00d", "version": 1}}
 
 
@@ -122,6 +129,18 @@ def test_ids_stand_in_the_order_of_the_payloads(
 
 def test_an_empty_batch_sends_nothing(database_url: str) -> None:
     assert Queue("postgresql://nobody@127.0.0.1:1/nowhere", "orders").send_batch([]) == []
+
+
+@pytest.mark.parametrize("payload", [{"total": 1}, "ab", _Order(total=1)])
+def test_one_payload_is_no_batch(queue: Queue[Any], payload: Any) -> None:
+    name = type(payload).__name__
+    with pytest.raises(TypeError, match=f"expected several payloads, got one {name}: use `send`"):
+        queue.send_batch(payload)
+
+
+def test_a_model_is_no_contract(database_url: str) -> None:
+    with pytest.raises(TypeError, match="expected a QueueSpec or a Contract, got _Order"):
+        Queue(database_url, "orders", _Order)  # type: ignore[arg-type]
 
 
 def test_a_batch_is_one_statement(queue: Queue[Any], db: psycopg.Connection[Any]) -> None:

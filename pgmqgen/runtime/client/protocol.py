@@ -113,6 +113,8 @@ class QueueProtocol(Generic[T]):
             raise ValueError(
                 f"expected a queue name of 1 to {MAX_NAME_LENGTH} characters: `{name}`"
             )
+        if codec is not None and not hasattr(codec, "fingerprint"):
+            raise TypeError(f"expected a QueueSpec or a Contract, got {_name(codec)}")
         self.name = name
         self._codec = codec
         self._headers = HeaderWriter(codec.fingerprint if codec else None)
@@ -135,6 +137,8 @@ class QueueProtocol(Generic[T]):
         headers: Headers | Sequence[Headers | None] | None,
     ) -> Call | None:
         """Insert messages by one statement; None if there are none. Raises like `send`."""
+        if isinstance(payloads, (str, bytes, dict)) or hasattr(payloads, "model_dump"):
+            raise TypeError(f"expected several payloads, got one {_name(payloads)}: use `send`")
         vt = _visibility(delay)
         payloads = list(payloads)
         batch = self._encode_batch(payloads).decode()
@@ -271,3 +275,7 @@ def _fence(message: ReceivedMessage[Any] | int) -> tuple[int, int | None]:
 
 def _shortened(violation: Violation) -> dict[str, str]:
     return {**asdict(violation), "message": violation.message[:_KEPT_ERROR_LENGTH]}
+
+
+def _name(value: object) -> str:
+    return value.__name__ if isinstance(value, type) else type(value).__name__
