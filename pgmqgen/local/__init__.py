@@ -10,12 +10,13 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import quote
 
 from pgmqgen.errors import ConfigError
@@ -45,6 +46,7 @@ DIRECTORY_VARIABLE = "PGMQGEN_LOCAL_DIR"
 """Environment variable that names the folder of the embedded server."""
 
 _SOCKET_PATH_LIMIT = 103
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +88,12 @@ def serve(directory: Path) -> Iterator[str]:
     _prepare(directory)
     with (directory / "users").open("w") as users:
         try:
-            # Who is interrupted meanwhile waits until there is a server that can be stopped.
-            with _locked(directory), ThreadPoolExecutor(1) as starter:
-                starter.submit(_start, directory).result()
+            with _locked(directory), _uninterrupted():
+                _start(directory)
                 fcntl.flock(users, fcntl.LOCK_SH)
             yield _url(directory)
         finally:
-            with _locked(directory):
+            with _locked(directory), _uninterrupted():
                 if not _kept(directory).exists() and _is_last(users):
                     cluster.stop(directory / "data")
 
@@ -187,6 +188,25 @@ def _locked(directory: Path) -> Iterator[None]:
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off what signals do to the end of the block: a server half started could not be stopped."""
+    caught: list[int] = []
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        before = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in before:
+        signal.signal(number, lambda number, _: caught.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for each in caught:
+            signal.raise_signal(each)
 
 
 def _is_last(users: IO[str]) -> bool:
