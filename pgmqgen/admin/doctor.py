@@ -23,6 +23,12 @@ PATIENCE_S = 60.0
 """For how long a transaction may be open before it is named."""
 
 _COUNTED = 10_000
+_LOOKED_AT = 1_000
+_MARKED = """
+SELECT EXISTS (
+    SELECT FROM (SELECT * FROM {table} LIMIT {limit}) AS one WHERE to_jsonb(one) -> 'headers' ? 'x-pgmqgen'
+)
+"""
 _INSUFFICIENT_PRIVILEGE = "42501"
 _SEES_ALL = "SELECT pg_has_role('pg_read_all_stats', 'USAGE'), current_user::text"
 _AUTOVACUUM = "SELECT current_setting('autovacuum')::bool, current_setting('track_counts')::bool"
@@ -39,6 +45,7 @@ def examine(
             *_as_far_as_allowed("tables", _check_tables(connection, registry, patience_s)),
             *_as_far_as_allowed("ids", _check_ids(connection, registry)),
             *_as_far_as_allowed("dead letters", _count_dead_letters(connection, registry)),
+            *_as_far_as_allowed("other queues", _find_strays(connection, registry)),
         ]
     return sorted(found, key=lambda finding: finding.level != "problem")
 
@@ -118,8 +125,38 @@ def _check_ids(connection: Connection, registry: Registry) -> Iterator[Finding]:
 
 
 def _read_tables(connection: Connection, registry: Registry) -> list[Table]:
-    queues = {spec.name for spec in registry.values()}
-    return read_tables(connection, queues | {spec.settings.dlq for spec in registry.values()})
+    return read_tables(connection, _queues(registry))
+
+
+def _queues(registry: Registry) -> set[str]:
+    return {name for spec in registry.values() for name in (spec.name, spec.settings.dlq)}
+
+
+def _may_read(connection: Connection, name: str) -> bool:
+    statement = "SELECT has_table_privilege(to_regclass(%s), 'SELECT')"
+    return connection.execute(statement, [name]).fetchone() == (True,)
+
+
+def _find_strays(connection: Connection, registry: Registry) -> Iterator[Finding]:
+    """Queues that nobody here serves, such as that of a schema that was renamed."""
+    known = {queue.lower() for queue in _queues(registry)}
+    if not _may_read(connection, "pgmq.meta"):
+        return
+    rows = connection.execute("SELECT queue_name::text FROM pgmq.meta ORDER BY 1").fetchall()
+    for (queue,) in rows:
+        name = table("q", queue)
+        if queue.lower() in known or not _may_read(connection, name):
+            continue
+        text = _MARKED.format(table=name, limit=_LOOKED_AT)
+        if connection.execute(text.encode()).fetchone() == (True,):
+            yield Finding(
+                code="stray",
+                text=f"`{queue}` holds messages of pgmqgen, and is not in this registry",
+                help="if its schema was renamed, `queue` in its `x-pgmq` keeps the old name; "
+                "if it is another project's, all is well",
+                level="note",
+                details={"queue": queue},
+            )
 
 
 def _count_dead_letters(connection: Connection, registry: Registry) -> Iterator[Finding]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,3 +123,9 @@ def test_a_worker_with_no_time(run_pgmqgen: Run, option: str) -> None:
     done = run_pgmqgen("worker", option, "0", "--database-url", DOWN)
     assert done.stderr == f"error: `{option[2:].replace('-', '_')}` must be above 0, got 0.0\n"
     assert done.returncode == 2
+
+
+def test_it_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "pgmqgen", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"pgmqgen \d+\.\d+\.\d+\n", done.stdout)

@@ -177,3 +177,15 @@ def test_the_command(database_url: str, run_pgmqgen: Run) -> None:
     assert finding["details"] == {"queue": "dead", "count": 1}
     gone = database_url.replace("test_", "no_such_")
     assert run_pgmqgen("doctor", "--database-url", gone).returncode == 3
+
+
+def test_messages_that_nobody_serves(patient: Patient) -> None:
+    """Of a queue that was renamed; of others, that pgmqgen has no part in, nothing is told."""
+    patient.execute(
+        "SELECT pgmq.create('Mails')", "SELECT pgmq.create('foreign')", "SELECT pgmq.create('old')",
+        "SELECT pgmq.send('foreign', '1')", "SELECT pgmq.send('old', '1')",
+        """SELECT pgmq.send('Mails', '1', '{"x-pgmqgen": {"version": 1}}'::jsonb)""",
+        "ALTER TABLE pgmq.q_old DROP COLUMN headers",
+    )  # fmt: skip
+    (finding,) = patient.examine()
+    assert (finding.code, finding.level, finding.details) == ("stray", "note", {"queue": "Mails"})

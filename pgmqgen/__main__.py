@@ -1,0 +1,5 @@
+"""`python -m pgmqgen` is `pgmqgen`."""
+
+from pgmqgen.cli.app import main
+
+main()
