@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class PgmqgenError(Exception):
     """Base of all errors that pgmqgen raises on purpose; a traceback shows the hint below it."""
 
+    _note: str | None = None
+
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -38,8 +40,9 @@ class PgmqgenError(Exception):
 
     @hint.setter
     def hint(self, hint: str | None) -> None:
-        self._hint = hint
-        self.__notes__ = [f"help: {hint}"] if hint else []
+        notes = [note for note in getattr(self, "__notes__", ()) if note != self._note]
+        self._hint, self._note = hint, f"help: {hint}" if hint else None
+        self.__notes__ = [*notes, *filter(None, [self._note])]
 
 
 class ConfigError(PgmqgenError):

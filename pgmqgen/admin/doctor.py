@@ -9,7 +9,7 @@ from pgmqgen.admin import migrate
 from pgmqgen.admin.finding import Finding
 from pgmqgen.admin.holders import find_holders
 from pgmqgen.admin.quoting import name as quoted
-from pgmqgen.admin.tables import Table, check_ids, check_table, dead_rows, read_tables
+from pgmqgen.admin.tables import Table, check_ids, check_table, dead_rows, may_read, read_tables
 from pgmqgen.errors import DatabaseError
 from pgmqgen.runtime.database.postgres import keeps_session, translating_errors
 from pgmqgen.runtime.database.sql import table
@@ -26,10 +26,12 @@ _COUNTED = 10_000
 _LOOKED_AT = 1_000
 _MARKED = """
 SELECT EXISTS (
-    SELECT FROM (SELECT * FROM {table} LIMIT {limit}) AS one WHERE to_jsonb(one) -> 'headers' ? 'x-pgmqgen'
+    SELECT FROM (SELECT * FROM {table} LIMIT {limit}) AS one WHERE headers ? 'x-pgmqgen'
 )
 """
 _INSUFFICIENT_PRIVILEGE = "42501"
+_UNKNOWABLE = {"42P01", "42703", "55P03"}
+"""SQLSTATEs of a table that is gone, has no headers, or is locked."""
 _SEES_ALL = "SELECT pg_has_role('pg_read_all_stats', 'USAGE'), current_user::text"
 _AUTOVACUUM = "SELECT current_setting('autovacuum')::bool, current_setting('track_counts')::bool"
 
@@ -132,23 +134,29 @@ def _queues(registry: Registry) -> set[str]:
     return {name for spec in registry.values() for name in (spec.name, spec.settings.dlq)}
 
 
-def _may_read(connection: Connection, name: str) -> bool:
-    statement = "SELECT has_table_privilege(to_regclass(%s), 'SELECT')"
-    return connection.execute(statement, [name]).fetchone() == (True,)
+def _is_marked(connection: Connection, name: str) -> bool:
+    """Whether some message of a queue has headers of pgmqgen; False if that is not to be had."""
+    text = _MARKED.format(table=name, limit=_LOOKED_AT)
+    try:
+        with translating_errors(), connection.transaction():
+            connection.execute("SET LOCAL lock_timeout = '1s'")
+            return may_read(connection, name) and connection.execute(text.encode()).fetchone() == (
+                True,
+            )
+    except DatabaseError as error:
+        if error.sqlstate in _UNKNOWABLE:
+            return False
+        raise
 
 
 def _find_strays(connection: Connection, registry: Registry) -> Iterator[Finding]:
     """Queues that nobody here serves, such as that of a schema that was renamed."""
     known = {queue.lower() for queue in _queues(registry)}
-    if not _may_read(connection, "pgmq.meta"):
+    if not may_read(connection, "pgmq.meta"):
         return
     rows = connection.execute("SELECT queue_name::text FROM pgmq.meta ORDER BY 1").fetchall()
     for (queue,) in rows:
-        name = table("q", queue)
-        if queue.lower() in known or not _may_read(connection, name):
-            continue
-        text = _MARKED.format(table=name, limit=_LOOKED_AT)
-        if connection.execute(text.encode()).fetchone() == (True,):
+        if queue.lower() not in known and _is_marked(connection, table("q", queue)):
             yield Finding(
                 code="stray",
                 text=f"`{queue}` holds messages of pgmqgen, and is not in this registry",

@@ -121,15 +121,14 @@ def check_table(each: Table) -> Iterator[Finding]:
 
 def check_ids(connection: Connection, each: Table) -> Iterator[Finding]:
     """Whether the next id is free: a dump that is restored in part may leave the sequence behind."""
-    statement = (
-        f"SELECT greatest((SELECT max(msg_id) FROM {each.name}), "
-        f"(SELECT max(msg_id) FROM {table('a', each.queue)}))"
-    )
-    row = connection.execute(statement.encode()).fetchone()
+    archive = table("a", each.queue)
+    ids = [_highest(connection, each.name)]
+    if may_read(connection, archive):
+        ids.append(_highest(connection, archive))
     sequence = connection.execute(
         "SELECT pg_get_serial_sequence(%s, 'msg_id')", [each.name]
     ).fetchone()
-    highest = row[0] if row else None
+    highest = max(filter(None, ids), default=None)
     if highest is None or sequence is None or sequence[0] is None:
         return
     last = connection.execute(f"SELECT last_value FROM {sequence[0]}".encode()).fetchone()
@@ -141,6 +140,17 @@ def check_ids(connection: Connection, each: Table) -> Iterator[Finding]:
             help=f"SELECT setval({literal(sequence[0])}, {highest})",
             details={"last": last[0], "highest": highest},
         )
+
+
+def may_read(connection: Connection, name: str) -> bool:
+    """Whether there is such a table, and this role may read it."""
+    statement = "SELECT has_table_privilege(to_regclass(%s), 'SELECT')"
+    return connection.execute(statement, [name]).fetchone() == (True,)
+
+
+def _highest(connection: Connection, name: str) -> int | None:
+    row = connection.execute(f"SELECT max(msg_id) FROM {name}".encode()).fetchone()
+    return row[0] if row else None
 
 
 def _dead_rows(each: Table) -> Finding:

@@ -200,11 +200,14 @@ def _uninterrupted() -> Iterator[None]:
         before = {number: handler for number, handler in handlers.items() if callable(handler)}
     for number in before:
         signal.signal(number, lambda number, _: caught.append(number))
+    wakeup = signal.set_wakeup_fd(-1) if before else -1  # of asyncio, which would call twice
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        if wakeup != -1:
+            signal.set_wakeup_fd(wakeup)
         for each in caught:
             signal.raise_signal(each)
 

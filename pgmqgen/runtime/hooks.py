@@ -93,6 +93,8 @@ def misspelt(hooks: Hooks) -> Iterator[str]:
     """What the methods are called that look like a hook and are none, and which is perhaps meant."""
     known = [name for name in vars(Hooks) if not name.startswith("_")]
     for name in dir(type(hooks)):
+        if name.startswith("_"):
+            continue
         close = get_close_matches(name, known, n=1, cutoff=_CLOSE)
         if close and name not in known:
             yield f"`{name}` of `{type(hooks).__qualname__}` is no hook; did you mean `{close[0]}`?"

@@ -169,12 +169,16 @@ def _find_flaw(handler: Any) -> str | None:
     for function in (handler, type(handler).__call__):
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             return "is a generator, of which a call does nothing: it must not `yield`"
+    if hasattr(handler, "__signature__"):  # it says what it stands for, not what it takes
+        return None
     try:
-        inspect.signature(handler, follow_wrapped=False).bind("message", "context")
+        signature = inspect.signature(handler, follow_wrapped=False)
+    except (ValueError, TypeError, NameError):  # it does not tell, as functions in C
+        return None
+    try:
+        signature.bind("message", "context")
     except TypeError as error:
         return f"cannot be called with a message and a context: {error}"
-    except ValueError:  # it does not tell, as functions in C
-        return None
     return None
 
 

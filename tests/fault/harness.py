@@ -155,6 +155,7 @@ from pgmqgen import Worker
 
 options = json.loads(sys.argv[1])
 summary = Worker(registry, **options).run()
+logging.info("counts %s", json.dumps(summary.counts))
 sys.exit(130 if summary.aborted else 0)
 """
 

@@ -31,11 +31,22 @@ def act_on(message, context):
         context.connection.execute(EFFECT, (id_,))
     if do == "send":
         context.send(MailProducer, {"id": id_, "do": "pass"})
+    if do == "autocommit off":
+        context.connection.autocommit = False
+        context.connection.execute(EFFECT, (id_,))
+        context.connection.commit()
     if do == "wait":
         context.connection.execute("SELECT pg_sleep(60)")
     if do == "wait in a transaction":
         with context.transaction() as connection:
             connection.execute("SELECT pg_sleep(60)")
+
+
+async def write_in_thread(message, context):
+    statement = "SELECT pg_sleep(0.3)"
+    await asyncio.sleep(message.payload["id"] / 10)
+    await asyncio.to_thread(lambda: context.connection.execute(statement))
+    note("end", message)
 
 
 async def write_async(message, context):
@@ -138,3 +149,19 @@ def test_a_statement_ends_with_its_handler_at_the_time_limit(shop: Shop, do: str
     assert _failures(shop) == {1: "the handler ran longer than its limit of 0.5 s"}
     sleeping = "FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%%pg_sleep(60)%%' AND pid <> pg_backend_pid()"
     shop.wait_for(lambda: shop.execute(f"SELECT count(*) {sleeping}") == [(0,)], 2)
+
+
+def test_autocommit_is_on_again_for_the_next_message(shop: Shop) -> None:
+    _add(shop, "write")
+    _send(shop, "autocommit off", "statement", "statement")
+    shop.run(processes=1, queues=["orders"])
+    assert _failures(shop) == {}
+    assert shop.execute("SELECT id FROM effects ORDER BY id") == [(1,), (2,), (3,)]
+
+
+def test_async_handlers_may_use_the_sync_connection_in_threads(shop: Shop) -> None:
+    _add(shop, "write_in_thread")
+    _send(shop, "wait", "wait", "wait")
+    shop.run(processes=1, queues=["orders"])
+    assert _failures(shop) == {}
+    assert sorted(line.id for line in shop.ledger("end")) == [1, 2, 3]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import signal
 import time
 from typing import Any
 
@@ -416,6 +418,31 @@ def fork(message, context):
     note(f"{helper.exitcode}", message)
     helper.kill()
 """
+
+
+_POOL = """
+import multiprocessing
+
+
+def fork_and_wait(message, context):
+    note("begin", message)
+    helper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1.5,))
+    helper.start()
+    helper.join()
+    note(f"{helper.exitcode}", message)
+"""
+
+
+def test_what_a_handler_forks_is_waited_for_on_ctrl_c(shop: Shop) -> None:
+    shop.add_queues({"orders": {"function": "fork_and_wait"}}, _POOL)
+    shop.send("orders", [{"id": 1, "do": "fork"}])
+    worker = shop.start(processes=1)
+    shop.wait_for(lambda: shop.ledger("begin"))
+    time.sleep(0.3)
+    os.killpg(worker.pid, signal.SIGINT)
+    assert worker.wait(20) == 0
+    assert [line.event for line in shop.ledger()] == ["begin", "0"]
+    assert shop.count("q_orders") == 0
 
 
 def test_what_a_handler_forks_ends_on_sigterm(shop: Shop) -> None:

@@ -100,6 +100,9 @@ class Misspelt(Recorder):
     def note_on_paper(self):
         pass
 
+    def _on_error(self):
+        pass
+
 
 class Raising(Recorder):
     def __getattribute__(self, name):

@@ -87,18 +87,33 @@ def test_what_the_archive_refuses_holds_up_nothing_else(shop: Shop) -> None:
 
 def test_a_handled_message_that_is_locked_holds_up_no_others(shop: Shop) -> None:
     shop.add_queues({"orders": {}})
-    shop.send("orders", [{"id": 1, "do": "sleep", "seconds": 0.5}])
+    shop.send("orders", [{"id": n, "do": "sleep", "seconds": 0.1} for n in range(1, 6)])
     worker = shop.start(processes=1)
     shop.wait_for(lambda: shop.ledger("begin"))
     with psycopg.connect(shop.url) as other:
-        other.execute("SELECT FROM pgmq.q_orders FOR UPDATE")
-        shop.wait_for(lambda: shop.ledger("end"))
-        shop.send("orders", [{"id": number, "do": "pass"} for number in (2, 3, 4)])
+        other.execute("SELECT FROM pgmq.q_orders WHERE msg_id = 5 FOR UPDATE")
+        shop.wait_for(lambda: len(shop.ledger("end")) == 5)
+        shop.send("orders", [{"id": number, "do": "pass"} for number in (6, 7, 8)])
         shop.wait_for(lambda: shop.count("q_orders") == 1)
     shop.wait_for(lambda: shop.count("q_orders") == 0)
     worker.terminate()
     assert worker.wait(20) == 0
-    assert sorted(line.id for line in shop.ledger("begin")) == [1, 2, 3, 4]
+    assert sorted(line.id for line in shop.ledger("begin")) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert 'counts {"orders": {"handled": 8}}' in shop.logs()
+
+
+def test_locked_messages_keep_no_others_from_being_settled(shop: Shop) -> None:
+    """All end at once, and are acknowledged by one statement."""
+    shop.add_queues({"orders": {"asynchronous": True}})
+    shop.send("orders", [{"id": n, "do": "sleep", "seconds": 0.5} for n in range(1, 11)])
+    worker = shop.start(processes=1)
+    shop.wait_for(lambda: len(shop.ledger("begin")) == 10)
+    with psycopg.connect(shop.url) as other:
+        other.execute("SELECT FROM pgmq.q_orders WHERE msg_id IN (3, 7) FOR UPDATE")
+        shop.wait_for(lambda: [row["msg_id"] for row in shop.rows("q_orders")] == [3, 7])
+        worker.terminate()
+        assert worker.wait(20) == 0
+    assert 'counts {"orders": {"handled": 8' in shop.logs()
 
 
 _SLOW_ONCE = """

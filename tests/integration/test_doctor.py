@@ -189,3 +189,14 @@ def test_messages_that_nobody_serves(patient: Patient) -> None:
     )  # fmt: skip
     (finding,) = patient.examine()
     assert (finding.code, finding.level, finding.details) == ("stray", "note", {"queue": "Mails"})
+
+
+def test_other_peoples_tables_and_a_missing_archive(patient: Patient) -> None:
+    patient.execute(
+        "SELECT pgmq.create('foreign')", "DROP TABLE pgmq.q_foreign", "SELECT pgmq.create('locked')",
+        "SELECT pgmq.send('orders', '1')",
+        "DROP TABLE pgmq.a_orders",
+    )  # fmt: skip
+    with psycopg.connect(patient.url) as other:
+        other.execute("LOCK TABLE pgmq.q_locked")
+        assert patient.examine() == []

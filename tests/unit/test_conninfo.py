@@ -42,6 +42,8 @@ def test_connection_strings_that_are_wrong(conninfo: str, hint: str) -> None:
         "postgresql://me:secret%40x%2Fy@localhost:1/db",
         "postgresql://me@localhost:1,localhost:1/db?application_name=a@b/c",
         "postgresql://me@/db?host=/nowhere&port=1",
+        "postgresql://me@/team@prod?host=/nowhere",
+        "postgresql://me:pw@@nowhere/db",
         "host=@nowhere user=me password=a@b/c",
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -59,6 +60,12 @@ def injected(message: Any, context: Any) -> None:
     takes_three(message, context, None)
 
 
+def described(*arguments: Any) -> None: ...
+
+
+described.__signature__ = inspect.signature(takes_three)  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     "handler",
     [
@@ -68,6 +75,7 @@ def injected(message: Any, context: Any) -> None:
         Callable2(),
         functools.partial(takes_three, session=1),
         injected,
+        described,
         print,
         max,  # it does not tell what it takes
     ],

@@ -264,3 +264,11 @@ def test_what_all_branches_refuse_is_told_of_none() -> None:
         '/id: 1 is not of type "string" [type]',
         '(root): {"id":1} has less than 3 properties (in `A`, the closest of 2 branches) [minProperties]',
     ]
+
+
+def test_of_one_payload_only_so_many_names_are_compared() -> None:
+    item = {"properties": {f"property{n}": True for n in range(60)}, "additionalProperties": False}
+    payload = [{f"propert{n}": 1 for n in range(10)}] * 50
+    told = _told({"items": item}, payload)
+    assert len(told) == 50
+    assert sum(line.count("`property") for line in told) == 5  # 300 comparisons, 60 for each name

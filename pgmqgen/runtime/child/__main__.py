@@ -33,6 +33,7 @@ from pgmqgen.runtime.registry import load_registry
 log = logging.getLogger("pgmqgen.child")
 
 _JOIN_S = 2.0
+_forking = threading.local()
 
 
 def main(arguments: list[str]) -> None:
@@ -44,9 +45,11 @@ def main(arguments: list[str]) -> None:
     _end_with(lifeline)
     for number in wire.GROUP_SIGNALS:
         signal.signal(number, _ignore)
-    os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_leave_group)
+    os.register_at_fork(
+        before=_hold_signals, after_in_parent=_let_signals_in, after_in_child=_let_signals_in_fork
+    )
     faulthandler.register(wire.DUMP_SIGNAL, os.fdopen(fds[5], "wb", 0))
-    _unblock()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, wire.GROUP_SIGNALS)
     threading.Thread(target=_watch_parent, args=(sync_sock,), daemon=True).start()
     frames = wire.FrameReader(sync_sock)
     options: dict[str, Any] = frames.read()[1]
@@ -124,20 +127,19 @@ def _watch_parent(sock: socket) -> None:
     wire.end_orphaned()
 
 
-def _leave_group() -> None:
-    """In what a handler forks: signals mean what they mean in any process."""
-    for number in wire.GROUP_SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-    _unblock()
+def _hold_signals() -> None:
+    """Before a fork: a signal right after it must not meet a function of this process."""
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, wire.GROUP_SIGNALS)
 
 
-def _block() -> None:
-    """A signal that comes right after a fork must not meet a function of this process."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, wire.GROUP_SIGNALS)
+def _let_signals_in() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
 
 
-def _unblock() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, wire.GROUP_SIGNALS)
+def _let_signals_in_fork() -> None:
+    """What a handler forks ends on SIGTERM, as any process; Ctrl-C it leaves to the parent as well."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _let_signals_in()
 
 
 def _ignore(*_: object) -> None:

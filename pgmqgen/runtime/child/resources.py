@@ -53,14 +53,16 @@ class Resources:
             and not answers(connection)
         ):
             connection.close()
+        elif is_idle(connection) and not connection.autocommit:
+            connection.autocommit = True  # a handler has switched it off
         return self.connection
 
     def roll_back(self) -> bool:
         """End the transaction that a sync handler has left open; False if there is none."""
-        from pgmqgen.runtime.database.postgres import is_in_transaction
+        from pgmqgen.runtime.database.postgres import is_between_statements
 
         connection = self._connection
-        if connection is None or connection.closed or not is_in_transaction(connection):
+        if connection is None or not is_between_statements(connection):
             return False
         connection.close()
         return True
@@ -87,9 +89,14 @@ class Resources:
 
     async def _live(self, connection: psycopg.AsyncConnection | None) -> psycopg.AsyncConnection:
         """A connection, or another if the server has closed it meanwhile."""
-        from pgmqgen.runtime.database.postgres import answers_async, is_idle, is_in_transaction
+        from pgmqgen.runtime.database.postgres import (
+            answers_async,
+            has_failed,
+            is_idle,
+            is_in_transaction,
+        )
 
-        if connection is not None and not connection.closed:
+        if connection is not None and not connection.closed and not has_failed(connection):
             if (
                 is_in_transaction(connection)
                 or is_idle(connection)

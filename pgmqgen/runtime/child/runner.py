@@ -50,7 +50,6 @@ _AHEAD = 10
 _AHEAD_BYTES = 65_536
 _MISSING = object()
 _COMPLETED, _SETTLED = Completed(), Settled()
-_LEFT_OPEN = "the handler left a transaction open on `context.connection`; it was rolled back"
 _MOST_ERRORS = 100
 _ERROR_LENGTH = 1_000
 
@@ -186,8 +185,6 @@ class Runner:
 
     def close(self, message: Message[Any], context: Context, error: BaseException | None) -> Result:
         """Turn the end of a handler into a result, through the hooks."""
-        if context.is_connected and self._resources.roll_back():
-            error = error or RuntimeError(_LEFT_OPEN)
         result = _COMPLETED if error is None else self._fail(message, error)
         if self._after:
             call_hook(self._hooks, "after_handle", message, result)
@@ -205,6 +202,10 @@ class Runner:
         if isinstance(decided, Reject):
             failure = Failure("rejected", decided.reason, failure.traceback)
         return Failed(failure, *_verdict(decided))
+
+    def roll_back(self) -> bool:
+        """End a transaction that a sync handler has left open; False if there is none."""
+        return self._resources.roll_back()
 
     def cancel(self) -> None:
         """Let the server end what a handler past its time limit has asked for."""

@@ -19,6 +19,7 @@ _SOON_S = 0.005
 """After this long it does not wait if there is only one more job."""
 _MANY = 10
 """So many results do not wait for another chunk."""
+_LEFT_OPEN = "the handler left a transaction open on `context.connection`; it was rolled back"
 _COLD_S = 0.001
 """After a handler that took so long, the next messages are decoded together."""
 
@@ -109,6 +110,8 @@ class SyncSide:
         if self.was_interrupted and error is not None:
             self._runner.cancel()
             return self._runner.time_out(message, desk.timeout_s, describe(error).traceback)
+        if context.is_connected and self._runner.roll_back():
+            error = error or RuntimeError(_LEFT_OPEN)
         return self._runner.close(message, context, error)
 
     def _report(self, others: list[tuple[Any, ...]], now: float) -> None:

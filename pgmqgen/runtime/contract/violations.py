@@ -7,7 +7,7 @@ meant: the one whose tag the value has, or else the closest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -19,11 +19,11 @@ from pgmqgen.runtime.contract.consequences import telling
 from pgmqgen.runtime.contract.outline import Contained, Outline, Union, pointer_of
 from pgmqgen.runtime.contract.tags import Tag, look_up
 from pgmqgen.runtime.contract.wording import (
+    Suggestions,
     counted,
     either,
     expected,
     listed,
-    meant,
     shorten,
     type_name,
 )
@@ -54,6 +54,7 @@ class _Place:
 
     pointer: str = ""
     branches: tuple[_Branch, ...] = ()
+    suggestions: Suggestions = field(default_factory=Suggestions)
 
     def at(self, path: Iterable[str | int]) -> _Place:
         return replace(self, pointer=self.pointer + pointer_of(path))
@@ -96,10 +97,10 @@ def _explain(
         elif contained := outline.contained(error):
             yield here.violation(str(error.schema_path[-1]), _shortfall(contained))
         else:
-            yield here.violation(error.kind.name, _message(outline, error))
+            yield here.violation(error.kind.name, _message(outline, error, here.suggestions))
 
 
-def _message(outline: Outline, error: ValidationError) -> str:
+def _message(outline: Outline, error: ValidationError, suggestions: Suggestions) -> str:
     """What jsonschema-rs says of an error, or the same without terms of JSON Schema."""
     match error.kind:
         case ValidationErrorKind.Constant() | ValidationErrorKind.Enum():
@@ -112,7 +113,7 @@ def _message(outline: Outline, error: ValidationError) -> str:
             unexpected
         ) | ValidationErrorKind.UnevaluatedProperties(unexpected):
             message = error.message.replace("Unevaluated", "Additional", 1)
-            return message + meant(unexpected, outline.missing(error))
+            return message + suggestions.word(unexpected, outline.missing(error))
         case ValidationErrorKind.FalseSchema():
             return "no value is allowed here"
     return error.message

@@ -32,12 +32,22 @@ def expected(options: Sequence[Any], *got: Any) -> str:
     return message
 
 
-def meant(unexpected: Sequence[str], missing: Sequence[str]) -> str:
-    """Which of the missing names some unexpected ones were perhaps meant to be; empty if none."""
-    shown = [shorten(name, _LONGEST_VALUE) for name in missing[:_MOST_COMPARED]]
-    names = [shorten(name, _LONGEST_VALUE) for name in unexpected[:_MOST_VALUES]]
-    close = [match for name in names for match in get_close_matches(name, shown, n=1)]
-    return f"; did you mean {listed(unique(close))}?" if close else ""
+class Suggestions:
+    """Which names were perhaps meant: of one payload no more than so many are compared."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_COMPARED
+
+    def word(self, unexpected: Sequence[str], missing: Sequence[str]) -> str:
+        """Which missing names some unexpected ones were perhaps meant to be; empty if none."""
+        shown = [shorten(name, _LONGEST_VALUE) for name in missing[:_MOST_COMPARED]]
+        close: list[str] = []
+        for name in unexpected[:_MOST_VALUES]:
+            self._left -= len(shown)
+            if self._left < 0:
+                break
+            close += get_close_matches(shorten(name, _LONGEST_VALUE), shown, n=1)
+        return f"; did you mean {listed(unique(close))}?" if close else ""
 
 
 def listed(names: Sequence[str], more: int = 0) -> str:

@@ -16,10 +16,12 @@ def find_misread(conninfo: str) -> str | None:
 
     An `@` or `/` of a password makes a part of it the host or the database, which errors show.
     """
-    url = _URL.match(conninfo)
-    if url and (url["authority"].count("@") > 1 or "@" in (url["path"] or "")):
-        return _ESCAPE
-    return None
+    if (url := _URL.match(conninfo)) is None:
+        return None
+    authority, path = url["authority"], url["path"] or ""
+    begins_abstract_socket = "@@" in authority
+    has_two = authority.count("@") > 1 and not begins_abstract_socket
+    return _ESCAPE if has_two or ("@" in path and "@" not in authority) else None
 
 
 def explain(conninfo: str, said: str) -> str:

@@ -234,6 +234,17 @@ def is_in_transaction(connection: psycopg.BaseConnection[Any]) -> bool:
     return connection.pgconn.transaction_status in inside
 
 
+def is_between_statements(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether a connection is in a transaction, good or failed, in which no statement runs."""
+    between = (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+    return connection.pgconn.transaction_status in between
+
+
+def has_failed(connection: psycopg.BaseConnection[Any]) -> bool:
+    """Whether a connection is in a transaction that can only be rolled back."""
+    return connection.pgconn.transaction_status == TransactionStatus.INERROR
+
+
 @contextmanager
 def in_own_transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
     """A transaction at READ COMMITTED. Raises RuntimeError inside of another.

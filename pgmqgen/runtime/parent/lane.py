@@ -246,8 +246,11 @@ class Lane(threading.Thread):
         self._release_backlogs()
         for intake in self._intakes:
             try:
-                self._settling.settle(intake, math.inf)
-                self._leasing.flush(intake)
+                try:
+                    self._leasing.flush(intake)
+                finally:  # what it did not settle is settled apart
+                    if self._store.connected:
+                        self._settling.settle(intake, math.inf)
             except DatabaseError as error:
                 log.error("could not give leases back: %s; they run out by themselves", error)
                 if not self._store.connected:

@@ -37,10 +37,15 @@ from pgmqgen.runtime.parent.slots import Slot
 _AGAIN_S = 1.0
 _REFUSALS = {"22", "23", "42", "54"}
 """Classes of SQLSTATE that no repetition mends: data, constraint, missing table, size."""
+_LOCKED = "55P03"
 _REFUSED_S = 60.0
 """How long a message waits that the database would not move to where it belongs."""
 
 log = logging.getLogger("pgmqgen.worker")
+
+
+class _Done(Delete):
+    """Delete what was handled well, as opposed to what a hook wants gone."""
 
 
 class Settling:
@@ -95,9 +100,8 @@ class Settling:
 
     def settle_apart(self, intake: Intake) -> None:
         """Settle what was handled by statements that lease nothing, so that it is in nobody's way."""
-        for delivery in intake.acks:
-            decision = decide(intake.settings, delivery.account.attempt, Completed())
-            intake.decided.append((delivery, decision))
+        decision = Archive() if intake.settings.on_success == "archive" else _Done()
+        intake.decided += [(delivery, decision) for delivery in intake.acks]
         intake.acks = []
 
     def settle(self, intake: Intake, now: float) -> None:
@@ -118,12 +122,22 @@ class Settling:
                     raise
                 if (error.sqlstate or "")[:2] not in _REFUSALS:  # a lock, a full disk: it passes
                     log.error("%s; trying again in %g s", error, _AGAIN_S)
-                    intake.settle_at = now + _AGAIN_S
+                    if error.sqlstate == _LOCKED:
+                        self._settle_unlocked(intake, decided)
+                    intake.settle_at = time.monotonic() + _AGAIN_S
                     continue
                 for pair in decided:
-                    self._settle_one(intake, pair, now)
+                    self._settle_one(intake, pair)
 
-    def _settle_one(self, intake: Intake, pair: tuple[Delivery, Decision], now: float) -> None:
+    def _settle_unlocked(self, intake: Intake, decided: list[tuple[Delivery, Decision]]) -> None:
+        """Settle those whose rows nobody has locked, which an extension tells without waiting."""
+        settings, deliveries = intake.settings, [delivery for delivery, _ in decided]
+        free = self._store.extend(settings, deliveries, settings.visibility_timeout)
+        unlocked = [pair for pair in decided if pair[0].key in free]
+        if unlocked and len(unlocked) < len(decided):
+            self._settle_alike(intake, unlocked)
+
+    def _settle_one(self, intake: Intake, pair: tuple[Delivery, Decision]) -> None:
         try:
             self._settle_alike(intake, [pair])
         except DatabaseError as error:
@@ -134,7 +148,7 @@ class Settling:
             instead = _instead_of(decision)
             if instead is None:
                 log.error("message %d of `%s`: %s", *where, why)
-                intake.settle_at = now + _AGAIN_S
+                intake.settle_at = time.monotonic() + _AGAIN_S
             else:  # it must hold up nothing else
                 text = "message %d of `%s` is kept, and tried again in %g s: %s"
                 log.error(text, *where, _REFUSED_S, why)
@@ -258,10 +272,10 @@ def _advice(error: DatabaseError) -> str:
 def _kind(decision: Decision) -> str:
     """What a decision counts as; those alike are settled by one statement."""
     match decision:
+        case _Done() | Archive(None):
+            return "handled"
         case Delete():
             return "deleted"
-        case Archive(None):
-            return "archived"
         case Archive():
             return "archived_failed"
         case DeadLetter():

@@ -33,6 +33,8 @@ from pgmqgen.runtime.registry import Registry
 
 log = logging.getLogger("pgmqgen.worker")
 
+_CANCELLED = "57014"
+"""SQLSTATE of a statement that took too long: a server that slow is as good as away."""
 _WATCH_S = 0.05
 _REST_S = 0.5
 """The main thread is woken by what it waits for; but for a signal that arrives just before it waits."""
@@ -158,7 +160,8 @@ class Worker:
                     self._check_queues(store)
                     return True
                 except DatabaseError as error:
-                    if store.connected or absence.is_too_long():
+                    is_away = not store.connected or error.sqlstate == _CANCELLED
+                    if not is_away or absence.is_too_long():
                         raise
                     log.warning("%s; trying again in %.1f s", error, pause_s)
                     call_hook(self._shift.hooks, "on_read_error", error)
