@@ -411,31 +411,20 @@ import multiprocessing
 
 def fork(message, context):
     note("begin", message)
-    helper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    seconds = message.payload["seconds"]
+    helper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(seconds,))
     helper.start()
-    helper.terminate()
-    helper.join(5)
+    if message.payload["do"] == "terminate":
+        helper.terminate()
+    helper.join(10)
     note(f"{helper.exitcode}", message)
     helper.kill()
 """
 
 
-_POOL = """
-import multiprocessing
-
-
-def fork_and_wait(message, context):
-    note("begin", message)
-    helper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1.5,))
-    helper.start()
-    helper.join()
-    note(f"{helper.exitcode}", message)
-"""
-
-
 def test_what_a_handler_forks_is_waited_for_on_ctrl_c(shop: Shop) -> None:
-    shop.add_queues({"orders": {"function": "fork_and_wait"}}, _POOL)
-    shop.send("orders", [{"id": 1, "do": "fork"}])
+    shop.add_queues({"orders": {"function": "fork"}}, _FORKING)
+    shop.send("orders", [{"id": 1, "do": "wait", "seconds": 1.5}])
     worker = shop.start(processes=1)
     shop.wait_for(lambda: shop.ledger("begin"))
     time.sleep(0.3)
@@ -447,6 +436,6 @@ def test_what_a_handler_forks_is_waited_for_on_ctrl_c(shop: Shop) -> None:
 
 def test_what_a_handler_forks_ends_on_sigterm(shop: Shop) -> None:
     shop.add_queues({"orders": {"function": "fork"}}, _FORKING)
-    shop.send("orders", [{"id": 1, "do": "fork"}])
+    shop.send("orders", [{"id": 1, "do": "terminate", "seconds": 60}])
     shop.run(processes=1)
     assert [line.event for line in shop.ledger()] == ["begin", "-15"]

@@ -321,3 +321,38 @@ def test_who_is_interrupted_while_it_starts_leaves_no_server(
     assert _pid(local_directory) is None
     time.sleep(0.3)  # one that was started all the same would be there by now
     assert _pid(local_directory) is None
+
+
+_SERVE_IN_A_LOOP = """
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from pgmqgen import local
+
+cluster_start = local.cluster.start
+
+
+def start(data):
+    os.kill(os.getpid(), signal.SIGTERM)
+    cluster_start(data)
+
+
+async def main():
+    calls = []
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, calls.append, 1)
+    with local.serve(Path(sys.argv[1])):
+        await asyncio.sleep(0.1)
+    print(calls)
+
+
+local.cluster.start = start
+asyncio.run(main())
+"""
+
+
+def test_a_signal_that_is_put_off_is_handled_once_by_asyncio(local_directory: Path) -> None:
+    command = [sys.executable, "-c", _SERVE_IN_A_LOOP, local_directory]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "[1]\n"), done.stderr
