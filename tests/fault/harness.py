@@ -155,7 +155,8 @@ from pgmqgen import Worker
 
 options = json.loads(sys.argv[1])
 summary = Worker(registry, **options).run()
-logging.info("counts %s", json.dumps(summary.counts))
+with open("counts.json", "w") as file:
+    json.dump(summary.counts, file)
 sys.exit(130 if summary.aborted else 0)
 """
 
@@ -261,6 +262,10 @@ class Shop:
         """Lines of the ledger so far."""
         lines = [Line(**line) for line in read_lines(self.ledger_path)]
         return [line for line in lines if event in (None, line.event)]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """The counts of the summary of the last worker that ended in good order."""
+        return json.loads((self.folder / "counts.json").read_text())
 
     def logs(self) -> str:
         """What the workers wrote."""
